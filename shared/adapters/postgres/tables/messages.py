@@ -1,0 +1,112 @@
+"""What we tell customers: logical messages, attempts at providers, and the ledger of contacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Index, text
+
+from shared.adapters.postgres.tables.columns import (
+    Table,
+    big,
+    day,
+    digest,
+    instant,
+    json,
+    number,
+    one_of,
+    row_version,
+    secret,
+    small,
+    uuid,
+    word_list,
+    words,
+)
+
+
+class MessageRow(Table, table=True):
+    """A logical message; its id follows from what it is about, so planning it twice makes one row."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        one_of("state", "planned", "deferred", "suppressed", "submitting", "done", "in_doubt", "failed"),
+        Index(None, "customer_id"),
+        Index(None, "case_id"),
+        Index(
+            "ix_messages_due", "not_before", "customer_id", postgresql_where=text("state in ('planned', 'deferred')")
+        ),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    message_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    case_id: Any = uuid(null=True)
+    follow_up_id: Any = uuid(null=True)
+    about: str = words()
+    step: str = words()
+    anchor: Any = day(null=True)
+    policy_version: int = number()
+    purpose: str = words()
+    template: str = words()
+    channels: Any = word_list()
+    channel: str | None = words(null=True)
+    state: str = words()
+    not_before: Any = instant()
+    reason: str | None = words(null=True)
+    tries: int = small(default="0")
+    decision: Any = json(null=True)
+    created_at: Any = instant()
+    updated_at: Any = instant()
+    row_version: int = row_version()
+
+
+class AttemptRow(Table, table=True):
+    """One try at one provider. ``marked_at`` is business time, ``lease_until`` and ``marked_real`` are real time."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        one_of("state", "sending", "accepted", "rejected", "in_doubt", "delivered", "undelivered", "released"),
+        Index(None, "message_id"),
+        Index(None, "customer_id"),
+        Index("ix_attempts_open", "lease_until", postgresql_where=text("state in ('sending', 'in_doubt')")),
+    )
+
+    attempt_id: Any = uuid(pk=True)
+    message_id: Any = uuid()
+    customer_id: str = words()
+    channel: str = words()
+    gateway: str = words()
+    point_id: Any = uuid()
+    state: str = words()
+    holder: str = words()
+    fence: int = big()
+    lease_until: Any = instant()
+    marked_at: Any = instant()
+    marked_real: Any = instant(default="clock_timestamp()")
+    outcome_at: Any = instant(null=True)
+    asked_at: Any = instant(null=True)
+    provider_id: str | None = words(null=True)
+    code: str | None = words(null=True)
+    error: str | None = words(null=True)
+    template_version: int = number()
+    text_sha256: bytes = digest()
+    body_enc: bytes | None = secret()
+    subject_enc: bytes | None = secret()
+
+
+class ContactLedgerRow(Table, table=True):
+    """Contacts counted against the caps; reserved in the transaction that marks the attempt."""
+
+    __tablename__ = "contact_ledger"
+    __table_args__ = (
+        one_of("state", "reserved", "committed", "unknown", "released"),
+        Index(None, "customer_id", "local_date"),
+    )
+
+    attempt_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    channel: str = words()
+    purpose: str = words()
+    local_date: Any = day()
+    at: Any = instant()
+    state: str = words()

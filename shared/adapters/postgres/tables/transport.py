@@ -1,0 +1,186 @@
+"""How events come in and go out: inbox, outbox, timers, what is parked, and who is at work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Index, text
+
+from shared.adapters.postgres.tables.columns import (
+    Table,
+    big,
+    digest,
+    flag,
+    instant,
+    json,
+    name255,
+    number,
+    one_of,
+    secret,
+    serial,
+    small,
+    uuid,
+    words,
+)
+
+
+class InboxRow(Table, table=True):
+    """Every event a consumer has seen, once; ``answer`` is what the sender of an inbound event was told."""
+
+    __tablename__ = "inbox"
+
+    consumer: str = words(pk=True)
+    source: str = words(pk=True)
+    id: str = words(pk=True)
+    fingerprint: bytes | None = digest(null=True)
+    answer: str | None = words(null=True)
+    reason: str | None = words(null=True)
+    customer_id: str | None = words(null=True)
+    received_at: Any = instant()
+
+
+class OutboxRow(Table, table=True):
+    """Column names are those of Debezium's outbox event router, so that a bank may put it in our relay's place."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_unsent", "shard", "seq", postgresql_where=text("sent_at is null")),
+        Index("ix_outbox_sent", "sent_at", postgresql_where=text("sent_at is not null")),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    seq: int = serial()
+    id: Any = uuid()
+    aggregatetype: str = name255()
+    aggregateid: str = name255()
+    type: str = name255()
+    payload: Any = json()
+    at: Any = instant()
+    shard: int = small()
+    sent_at: Any = instant(null=True)
+
+
+class TimerRow(Table, table=True):
+    """Everything that the clock causes. ``scope`` is a customer id, or ``*`` for what belongs to no customer."""
+
+    __tablename__ = "timers"
+    __table_args__ = (Index(None, "due_at", "scope"), {"postgresql_with": {"fillfactor": "70"}})
+
+    scope: str = words(pk=True)
+    kind: str = words(pk=True)
+    subject: str = words(pk=True)
+    due_at: Any = instant()
+    rank: int = small()
+
+
+class ParkedRow(Table, table=True):
+    """An event that could not be applied now (parked) or at all (dead); it blocks its customer for its consumer."""
+
+    __tablename__ = "parked"
+    __table_args__ = (
+        one_of("state", "parked", "dead", "replayed", "discarded"),
+        Index(
+            "ix_parked_waiting",
+            "consumer",
+            "customer_id",
+            "entry",
+            postgresql_where=text("state in ('parked', 'dead')"),
+        ),
+    )
+
+    entry: int = serial()
+    consumer: str = words()
+    customer_id: str = words()
+    source: str = words()
+    event_id: str = words()
+    type: str = words()
+    envelope_enc: bytes = secret(null=False)
+    tries: int = number()
+    not_before: Any = instant()
+    error: str = words()
+    state: str = words()
+    parked_at: Any = instant()
+    ended_at: Any = instant(null=True)
+    ended_by: str | None = words(null=True)
+
+
+class UnreadableRow(Table, table=True):
+    __tablename__ = "unreadable"
+
+    entry: int = serial()
+    consumer: str = words()
+    origin: str = words()
+    position: int | None = big(null=True)
+    raw_enc: bytes = secret(null=False)
+    error: str = words()
+    received_at: Any = instant()
+
+
+class ImportRow(Table, table=True):
+    __tablename__ = "imports"
+    __table_args__ = (
+        one_of("state", "created", "receiving", "interrupted", "done", "failed"),
+        one_of("format", "ndjson", "csv"),
+    )
+
+    import_id: Any = uuid(pk=True)
+    name: str = words()
+    format: str = words()
+    event_type: str | None = words(null=True)
+    source: str = words()
+    sha256: str | None = words(null=True)
+    lines_expected: int | None = big(null=True)
+    state: str = words()
+    reason: str | None = words(null=True)
+    lines_done: int = big(default="0")
+    bytes_done: int = big(default="0")
+    counts: Any = json(default="'{}'")
+    created_by: str = words()
+    created_at: Any = instant()
+    updated_at: Any = instant()
+    finished_at: Any = instant(null=True)
+
+
+class ImportRejectionRow(Table, table=True):
+    """A refused line: its number, the field (JSON pointer or column) and why. The line itself is not kept."""
+
+    __tablename__ = "import_rejections"
+
+    import_id: Any = uuid(pk=True)
+    line: int = big(pk=True)
+    field: str = words()
+    reason: str = words()
+
+
+class IdempotencyKeyRow(Table, table=True):
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index(None, "created_at"),)
+
+    scope: str = words(pk=True)
+    key: str = words(pk=True)
+    fingerprint: bytes = digest()
+    status: int = number()
+    headers: Any = json()
+    body: bytes = digest()
+    created_at: Any = instant()
+
+
+class BusinessClockRow(Table, table=True):
+    """The manual clock: one row, never moving backwards; no row means the real clock."""
+
+    __tablename__ = "business_clock"
+
+    only: bool = flag(default="true")
+    id: int = number(pk=True)
+    now: Any = instant()
+
+
+class WorkerRow(Table, table=True):
+    __tablename__ = "workers"
+
+    instance: str = words(pk=True)
+    service: str = words()
+    started_at: Any = instant()
+    beat_at: Any = instant()
+    ended_at: Any = instant(null=True)
+    dead: bool = flag()
