@@ -138,6 +138,22 @@ class ReversalRow(Table, table=True):
     received_at: Any = instant()
 
 
+class WaitingFactRow(Table, table=True):
+    """A charge-off or closing of an account that was never reported; applied when the account appears."""
+
+    __tablename__ = "waiting_facts"
+    __table_args__ = (Index("ix_waiting_facts_account", "account_id", postgresql_where=text("not applied")),)
+
+    source: str = words(pk=True)
+    id: str = words(pk=True)
+    account_id: str = words()
+    currency: str = words()
+    type: str = words()
+    data: Any = json()
+    applied: bool = flag()
+    received_at: Any = instant()
+
+
 class BucketHistoryRow(Table, table=True):
     __tablename__ = "bucket_history"
     __table_args__ = (Index(None, "account_id", "currency", "entry"),)

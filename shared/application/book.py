@@ -1,0 +1,194 @@
+"""The working set of one transaction over a set of customers: what was loaded, what it became, what must be written.
+
+Every path (intake, timers, our own events, a route) works alike: lock the customers, load their pages of the book in a
+few set-based reads, decide customer by customer in memory, write the changes in a few set-based writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from shared.domain.account import Account, MoneySince
+from shared.domain.announcement import Announcement
+from shared.domain.calendar import local_date
+from shared.domain.case import Case, CaseStanding
+from shared.domain.delinquency import BucketEntry
+
+AccountKey = tuple[str, str]  # account id, currency
+PaymentKey = tuple[str, str]  # source, payment id
+
+
+@dataclass(slots=True)
+class Point:
+    """A contact point as we keep it; ``value`` is only there when it was just reported."""
+
+    point_id: UUID
+    kind: str
+    source: str
+    position: int
+    state: str
+    origin: str = "core"
+
+
+@dataclass(slots=True)
+class CustomerPage:
+    """One customer and, latest first, their newest case."""
+
+    customer_id: str
+    core_version: int
+    language: str
+    time_zone: str | None
+    jurisdiction: str | None
+    segment: str
+    merged_into: str | None
+    cases_opened: int
+    case: Case | None = None
+    last_standing: CaseStanding | None = None
+    standings: int = 0  # how many standings the case has on record
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    source: str
+    payment_id: str
+    account_id: str
+    currency: str
+    customer_id: str | None
+    amount: int
+    value_date: date
+    posted_at: datetime
+    channel: str
+    matched: bool
+    fingerprint: bytes
+    reversed_amount: int = 0
+    last_reversed_at: datetime | None = None
+
+    @property
+    def key(self) -> PaymentKey:
+        return (self.source, self.payment_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    source: str
+    reversal_id: str
+    payment_id: str
+    account_id: str
+    currency: str
+    amount: int
+    reason: str
+    reversed_at: datetime
+    applied: bool
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    account_id: str
+    currency: str
+    sequence: int
+    cutoff_at: datetime
+    stale: bool
+    fingerprint: bytes
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFact:
+    """A fact about an account that was never reported; ``data`` is its canonical JSON."""
+
+    source: str
+    id: str
+    account_id: str
+    currency: str
+    type: str
+    data: bytes
+    applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimerKey:
+    scope: str
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    customer_id: str
+    case_id: UUID | None
+    kind: str
+    data: Mapping[str, Any]
+    actor: str
+
+
+@dataclass(slots=True)
+class Movements:
+    """Money of one account that may lie after its cut-off: payments, and reversals with the posting of what they undo."""
+
+    payments: list[Payment] = field(default_factory=list)
+    reversals: list[tuple[datetime, datetime, int]] = field(default_factory=list)  # reversed_at, posted_at, amount
+
+    def since(self, cutoff: datetime, zone: str) -> MoneySince:
+        paid = sum(payment.amount for payment in self.payments if payment.posted_at > cutoff)
+        given_back, newest = 0, None
+        for reversed_at, posted_at, amount in self.reversals:
+            if posted_at > cutoff:
+                paid -= amount
+            elif reversed_at > cutoff:
+                given_back += amount
+                newest = reversed_at if newest is None else max(newest, reversed_at)
+        return MoneySince(paid, given_back, None if newest is None else local_date(newest, zone))
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a transaction writes when it ends. Maps hold the last word on a row, lists hold rows that are only added."""
+
+    customers: dict[str, CustomerPage] = field(default_factory=dict)
+    accounts: dict[AccountKey, Account] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    payments: dict[PaymentKey, Payment] = field(default_factory=dict)
+    reversals: dict[tuple[str, str], Reversal] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], WaitingFact] = field(default_factory=dict)
+    merges: list[tuple[str, str]] = field(default_factory=list)  # from, into
+    buckets: list[tuple[BucketEntry, UUID | None]] = field(default_factory=list)
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    standings: list[tuple[UUID, int, CaseStanding]] = field(default_factory=list)
+    timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    announcements: list[Announcement] = field(default_factory=list)
+
+    def announce(self, announcements: Iterable[Announcement]) -> None:
+        self.announcements.extend(announcements)
+
+    def record(self, customer_id: str, case_id: UUID | None, kind: str, data: Mapping[str, Any], actor: str) -> None:
+        self.timeline.append(TimelineEntry(customer_id, case_id, kind, data, actor))
+
+    def set_timer(self, scope: str, kind: str, subject: str, due_at: datetime | None) -> None:
+        self.timers[TimerKey(scope, kind, subject)] = due_at
+
+
+@dataclass(slots=True)
+class Book:
+    """The pages of the customers at hand. ``now`` is the transaction's business instant."""
+
+    now: datetime
+    customers: dict[str, CustomerPage] = field(default_factory=dict)
+    accounts: dict[str, dict[AccountKey, Account]] = field(default_factory=dict)  # by customer
+    movements: dict[AccountKey, Movements] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
+
+    def accounts_of(self, customer_id: str) -> dict[AccountKey, Account]:
+        return self.accounts.setdefault(customer_id, {})
+
+    def put_account(self, account: Account) -> None:
+        self.accounts_of(account.customer_id)[account.key] = account
+        self.changes.accounts[account.key] = account
+
+    def movements_of(self, key: AccountKey) -> Movements:
+        return self.movements.setdefault(key, Movements())

@@ -1,0 +1,239 @@
+"""Take inbound events in: once, in order per customer, all that can be applied in one transaction.
+
+A batch is an optimisation of the single event: one that fails is tried again customer by customer, and a customer whose
+event still fails is parked, alone; everyone else goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from shared.application.book import Book
+from shared.application.facts import InboundEvent, event_json
+from shared.application.judging import PolicyShelf
+from shared.application.ledger import Ledger, Verdict, apply
+from shared.application.ports import InboxLine, Transaction, UnitOfWork
+from shared.domain.inbound import (
+    Answer,
+    CustomerMerged,
+    CustomerUpdated,
+    DelinquencyReported,
+    PaymentPosted,
+    PaymentReversed,
+)
+
+CONSUMER = "intake"
+FIRST_RETRY = timedelta(seconds=5)
+log = structlog.get_logger(__name__)
+
+
+class OwnersMoved(Exception):
+    """An account changed hands between our look and our lock; the unit is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An inbound event as it is parked."""
+
+    event: InboundEvent
+
+    @property
+    def source(self) -> str:
+        return self.event.source
+
+    @property
+    def id(self) -> str:
+        return self.event.id
+
+    @property
+    def type(self) -> str:
+        return self.event.type
+
+    @property
+    def envelope(self) -> bytes:
+        return event_json(self.event)
+
+
+async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+    """Apply ``events`` in their order; one verdict each. What is answered other than ``parked`` is committed."""
+    if not events:
+        return []
+    try:
+        return await _ingest_together(work, shelf, events)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other customers
+        if len(events) > 1:
+            log.warning("intake.batch_failed", events=len(events), error=type(error).__name__)
+    return await _ingest_apart(work, shelf, events)
+
+
+async def _ingest_apart(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    for event in events:
+        try:
+            verdicts += await _ingest_together(work, shelf, [event])
+        except Exception as error:
+            log.exception("intake.event_failed", event_id=event.id, type=event.type)
+            verdicts.append(await _park(work, event, error))
+    return verdicts
+
+
+async def _park(work: UnitOfWork, event: InboundEvent, error: Exception) -> Verdict:
+    """Keep an event that can not be applied now; whatever follows for its customer queues behind it."""
+    async with work() as tx:
+        named, accounts = _named([event])
+        owners = await tx.owners(accounts)
+        customer_id = next(iter(named), None) or next(iter(owners.values()), None)
+        customer_id = customer_id or f"account:{next(iter(accounts))}"
+        await tx.park(
+            CONSUMER,
+            customer_id,
+            KeptEvent(event),
+            tries=1,
+            not_before=tx.now + FIRST_RETRY,
+            error=f"{type(error).__name__}: {error}"[:500],
+        )
+    return Verdict(Answer.PARKED, "could not be applied now; it is kept and tried again")
+
+
+def _named(events: Sequence[InboundEvent]) -> tuple[list[str], list[str]]:
+    """The customers and the accounts that the events name."""
+    customers: dict[str, None] = {}
+    accounts: dict[str, None] = {}
+    for event in events:
+        match event.fact:
+            case DelinquencyReported() as fact:
+                customers[fact.customer_id] = None
+                accounts[fact.account_id] = None
+            case CustomerUpdated() as fact:
+                customers[fact.customer_id] = None
+            case CustomerMerged() as fact:
+                customers[fact.from_customer_id] = None
+                customers[fact.into_customer_id] = None
+            case fact:
+                accounts[fact.account_id] = None
+    return list(customers), list(accounts)
+
+
+async def _ingest_together(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+    async with work() as tx:
+        verdicts: list[Verdict | None] = [None] * len(events)
+        fresh = await _drop_seen(tx, events, verdicts)
+        if fresh:
+            await _apply_fresh(tx, shelf, events, fresh, verdicts)
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+async def _drop_seen(tx: Transaction, events: Sequence[InboundEvent], verdicts: list[Verdict | None]) -> list[int]:
+    """Answer what is on record already; what is committed never goes away, so no lock is needed for that."""
+    seen = await tx.seen(CONSUMER, [(event.source, event.id) for event in events])
+    fresh = []
+    for index, event in enumerate(events):
+        line = seen.get((event.source, event.id))
+        if line is None:
+            fresh.append(index)
+        else:
+            verdicts[index] = _again(line.fingerprint, event, line.answer)
+    return fresh
+
+
+def _again(fingerprint: bytes | None, event: InboundEvent, answer: str) -> Verdict:
+    if answer == Answer.PARKED:
+        return Verdict(Answer.PARKED, "could not be applied yet; it is kept and tried again")
+    if fingerprint != event.fingerprint:
+        return Verdict(Answer.CONFLICT, "an event with this source and id but other content was taken before")
+    return Verdict(Answer.DUPLICATE, f"taken before and answered {answer}")
+
+
+async def _apply_fresh(
+    tx: Transaction,
+    shelf: PolicyShelf,
+    events: Sequence[InboundEvent],
+    fresh: list[int],
+    verdicts: list[Verdict | None],
+) -> None:
+    ledger = await _open_ledger(tx, shelf, [events[index] for index in fresh])
+    again = await _drop_seen(tx, [events[index] for index in fresh], late := [None] * len(fresh))
+    blocked = await tx.blocked(CONSUMER, ledger.book.customers)
+    taken: dict[tuple[str, str], tuple[bytes, Verdict]] = {}
+    lines: list[InboxLine] = []
+    waiting = set(again)
+    for position, index in enumerate(fresh):
+        event = events[index]
+        if position not in waiting:
+            verdicts[index] = late[position]
+            continue
+        key = (event.source, event.id)
+        if key in taken:
+            verdicts[index] = _again(taken[key][0], event, taken[key][1].answer)
+            continue
+        owner = _customer_of(ledger, event)
+        if owner in blocked:
+            await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, not_before=tx.now, error="queued behind another")
+            verdict = Verdict(Answer.PARKED, "an earlier event of this customer is parked; this one queues behind it")
+        else:
+            verdict = apply(ledger, event)
+            owner = _customer_of(ledger, event)
+            lines.append((*key, event.fingerprint, verdict.answer, verdict.reason, owner))
+        taken[key] = (event.fingerprint, verdict)
+        verdicts[index] = verdict
+    await tx.add_to_inbox(CONSUMER, lines)
+    await tx.save(ledger.book.changes, ledger.profiles)
+
+
+def _customer_of(ledger: Ledger, event: InboundEvent) -> str | None:
+    match event.fact:
+        case DelinquencyReported() | CustomerUpdated() as fact:
+            return ledger.customer_id(fact.customer_id)
+        case CustomerMerged() as fact:
+            return ledger.customer_id(fact.into_customer_id)
+        case fact:
+            owner = ledger.owners.get(fact.account_id)
+            return None if owner is None else ledger.customer_id(owner)
+
+
+async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> Ledger:
+    """Lock the customers that the events touch, in the order of ids, then read their pages."""
+    named, account_ids = _named(events)
+    owners = await tx.owners(account_ids)
+    merged = await tx.merged([*named, *owners.values()])
+    book = Book(tx.now)
+    await tx.lock_customers(book, {*named, *owners.values(), *merged, *merged.values()}, create=True)
+    unreported = [account_id for account_id in account_ids if account_id not in owners]
+    await tx.lock_unreported(unreported)
+    if unreported or owners:
+        owners = await tx.owners(account_ids)
+        if not set(owners.values()) <= set(book.customers):
+            raise OwnersMoved
+    ledger = Ledger(book, shelf, owners, merged)
+    await tx.load_cases(book)
+    await tx.load_accounts(book)
+    await tx.load_movements(book, account_ids)
+    await _load_keys(tx, ledger, events)
+    if unreported:
+        ledger.waiting = await tx.waiting_facts(unreported)
+    return ledger
+
+
+async def _load_keys(tx: Transaction, ledger: Ledger, events: Sequence[InboundEvent]) -> None:
+    payments, reversals, posted, snapshots = [], [], [], []
+    for event in events:
+        match event.fact:
+            case DelinquencyReported() as fact:
+                snapshots.append((fact.account_id, fact.currency, fact.sequence))
+            case PaymentPosted() as fact:
+                payments.append((event.source, fact.payment_id))
+                posted.append((event.source, fact.payment_id))
+            case PaymentReversed() as fact:
+                payments.append((event.source, fact.payment_id))
+                reversals.append((event.source, fact.reversal_id))
+            case _:
+                pass
+    if payments:
+        ledger.payments = await tx.payments(payments)
+        ledger.reversals = await tx.reversals(reversals, posted)
+    if snapshots:
+        ledger.snapshots = await tx.snapshots(snapshots)

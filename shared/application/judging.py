@@ -1,0 +1,71 @@
+"""Judge a customer anew inside a transaction: buckets, case, standing, timers and news go into the book's changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from shared.application.book import Book
+from shared.domain.calendar import BusinessCalendar
+from shared.domain.case import CaseState, Subject, judge
+from shared.domain.follow_up import Timetable
+from shared.domain.policy import Policy
+
+BUCKET_ROLL = "bucket_roll"
+
+
+class PolicyShelf(Protocol):
+    """Every policy version that is in force for some case, by version; ``None`` asks for the active one."""
+
+    def policy(self, version: int | None = None) -> Policy: ...
+
+    def calendar(self, policy: Policy) -> BusinessCalendar: ...
+
+    def timetable(self, version: int) -> Timetable: ...
+
+
+def zone_of(time_zone: str | None, policy: Policy) -> str:
+    return time_zone or policy.default_zone
+
+
+def rejudge(book: Book, customer_id: str, shelf: PolicyShelf, at: datetime, reason: str, actor: str = "system") -> None:
+    """Judge ``customer_id`` as of ``at`` and note what it means. ``reason`` is an event type or a timer kind."""
+    page = book.customers[customer_id]
+    open_case = page.case if page.case is not None and page.case.state is CaseState.OPEN else None
+    policy = shelf.policy(open_case.policy_version if open_case is not None else None)
+    accounts = book.accounts_of(customer_id)
+    subject = Subject(
+        customer_id=customer_id,
+        segment=page.segment,
+        zone=zone_of(page.time_zone, policy),
+        accounts=tuple(accounts.values()),
+        case=page.case,
+        last_standing=page.last_standing,
+        cases_opened=page.cases_opened,
+    )
+    judgement = judge(subject, policy, at, reason)
+    changes = book.changes
+    for account in judgement.accounts:
+        if account is not accounts[account.key]:
+            book.put_account(account)
+    case = judgement.case
+    if case is not None:
+        if page.case is None or page.case.case_id != case.case_id:
+            page.standings = 0
+        if case.ordinal > page.cases_opened:
+            page.cases_opened = case.ordinal
+            changes.customers[customer_id] = page
+        if case is not page.case:
+            page.case = case
+            changes.cases[case.case_id] = case
+        if judgement.standing is not None:
+            page.standings += 1
+            page.last_standing = judgement.standing
+            changes.standings.append((case.case_id, page.standings, judgement.standing))
+    case_id = None if case is None else case.case_id
+    changes.buckets.extend((entry, case_id) for entry in judgement.buckets)
+    for key, due_at in judgement.rolls.items():
+        changes.set_timer(customer_id, BUCKET_ROLL, f"{key[0]}/{key[1]}", due_at)
+    for event in judgement.events:
+        changes.record(customer_id, case_id, event.kind, event.data, actor)
+    changes.announce(judgement.announcements)

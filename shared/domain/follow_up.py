@@ -1,0 +1,233 @@
+"""The planner: which step of the ladder is due, which were passed over, which comes next.
+
+The schedule is a function of facts, policy and date, never of when we last ran. ``select`` replays a case's standings
+against the ladder and says, for every step that became due up to now, at which instant it was due and whether it was
+the newest one then. ``reconcile`` holds that against what is on record: the newest unrecorded step is issued, every other
+one is recorded as passed over. Running late, twice or every minute therefore ends with the same steps accounted for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.domain.calendar import BusinessCalendar, CalendarYearMissing, at_local
+from shared.domain.case import CaseStanding
+from shared.domain.identity import derive
+from shared.domain.policy import Policy, Step
+
+
+class FollowUpState(StrEnum):
+    PLANNED = "planned"
+    DEFERRED = "deferred"
+    ISSUED = "issued"
+    DONE = "done"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    PASSED_OVER = "passed_over"
+    CANCELLED = "cancelled"
+
+
+DERIVED = frozenset({FollowUpState.PLANNED})  # what the planner may rewrite; all else is a fact
+UNDECIDED = frozenset({FollowUpState.PLANNED, FollowUpState.DEFERRED})
+
+Identity = tuple[str, date]  # (step id, anchor) within a case and policy version
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """A follow-up as it stands in the books."""
+
+    state: FollowUpState
+    deferred_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A time in which nothing is due: a hold, a promise, a performing plan. Open-ended when ``until`` is None."""
+
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """``step`` became due on ``anchor`` at ``at`` (its ladder time was ``due_at``)."""
+
+    step: Step
+    anchor: date
+    due_at: datetime
+    at: datetime
+    newest: bool
+    standing: int  # index of the standing under which it became due
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``issue``: do it now. ``passed``: record it with the reason. ``coming``: the next step and when, if any."""
+
+    issue: Selection | None
+    passed: tuple[tuple[Selection, str], ...]
+    coming: Selection | None
+
+
+@dataclass(slots=True, eq=False)
+class Timetable:
+    """A policy's ladders laid on the calendar; remembers what it laid out, because anchors repeat over a portfolio."""
+
+    policy: Policy
+    calendar: BusinessCalendar
+    _laid: dict[tuple[str, date, str], tuple[tuple[Step, datetime], ...]] = field(default_factory=dict)
+
+    def instants(self, segment: str, anchor: date, zone: str) -> tuple[tuple[Step, datetime], ...]:
+        """Each step of the segment's ladder with its instant on ``anchor``, oldest first.
+
+        A business-day step that falls into a year whose holidays are not announced is left out until they are:
+        ``unannounced`` names it."""
+        key = (segment, anchor, zone)
+        laid = self._laid.get(key)
+        if laid is None:
+            if len(self._laid) > MOST_LAID:
+                self._laid.clear()
+            laid = self._laid[key] = tuple(self._lay(segment, anchor, zone))
+        return laid
+
+    def unannounced(self, segment: str, anchor: date) -> tuple[str, ...]:
+        ladder = self.policy.ladder_for(segment)
+        return tuple(step.id for step in ladder if _due_day(step, anchor, self.calendar) is None)
+
+    def _lay(self, segment: str, anchor: date, zone: str) -> list[tuple[Step, datetime]]:
+        placed = []
+        for step in self.policy.ladder_for(segment):
+            day = _due_day(step, anchor, self.calendar)
+            if day is not None:
+                placed.append((step, at_local(day, step.at, zone)))
+        return sorted(placed, key=lambda pair: (pair[1], pair[0].rank))
+
+
+MOST_LAID = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """All the planner may look at."""
+
+    timetable: Timetable
+    zone: str
+    standings: Sequence[CaseStanding]
+    stops: Sequence[Stop]
+    record: Mapping[Identity, OnRecord]
+
+
+def follow_up_id(case_id: UUID, policy_version: int, step: str, anchor: date) -> UUID:
+    return derive("follow-up", case_id, policy_version, step, anchor)
+
+
+def plan(outlook: Outlook, now: datetime) -> Plan:
+    selections, coming = select(outlook, now)
+    return reconcile(outlook, selections, coming, now)
+
+
+def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection | None]:
+    """Every step that became due up to ``now``, in the order in which they did, and the next one to come."""
+    taken: set[str] = set()
+    found: list[Selection] = []
+    coming: Selection | None = None
+    standings = outlook.standings
+    for index, standing in enumerate(standings):
+        until = standings[index + 1].at if index + 1 < len(standings) else None
+        if standing.anchor is None:
+            taken.clear()  # cured: what comes after is a new episode
+            continue
+        due, later = _due_under(outlook, index, standing, until, now, taken)
+        found += due
+        taken.update(selection.step.id for selection in due)
+        coming = later if until is None else None
+    return found, coming
+
+
+def _due_under(
+    outlook: Outlook, index: int, standing: CaseStanding, until: datetime | None, now: datetime, taken: set[str]
+) -> tuple[list[Selection], Selection | None]:
+    assert standing.anchor is not None
+    candidates: list[tuple[datetime, datetime, int, Step]] = []
+    for step, due_at in outlook.timetable.instants(standing.segment, standing.anchor, outlook.zone):
+        if step.id in taken or not step.conditions.met_by(standing.past_due):
+            continue
+        at = _effective(outlook, step, standing, due_at)
+        if at is not None and (until is None or at < until):
+            candidates.append((at, due_at, step.rank, step))
+    candidates.sort(key=lambda candidate: candidate[:3])
+    due: list[Selection] = []
+    coming: Selection | None = None
+    for position, (at, due_at, _, step) in enumerate(candidates):
+        last_at_once = position + 1 == len(candidates) or candidates[position + 1][0] != at
+        selection = Selection(step, standing.anchor, due_at, at, last_at_once, index)
+        if at <= now:
+            due.append(selection)
+        elif selection.newest:
+            coming = selection
+            break
+    return due, coming
+
+
+def _effective(outlook: Outlook, step: Step, standing: CaseStanding, due_at: datetime) -> datetime | None:
+    """When the step is really due: not before its standing began, a person's deferral, or the end of a stop."""
+    at = max(due_at, standing.at)
+    known = outlook.record.get((step.id, standing.anchor)) if standing.anchor else None
+    if known is not None and known.deferred_until is not None:
+        at = max(at, known.deferred_until)
+    moved = True
+    while moved:
+        moved = False
+        for stop in outlook.stops:
+            if stop.since <= at and (stop.until is None or at < stop.until):
+                if stop.until is None:
+                    return None
+                at, moved = stop.until, True
+    return at
+
+
+def reconcile(outlook: Outlook, selections: Iterable[Selection], coming: Selection | None, now: datetime) -> Plan:
+    """What of the selections is not on record yet: one to issue, the rest passed over."""
+    open_index = len(outlook.standings) - 1
+    stopped = any(stop.since <= now and (stop.until is None or now < stop.until) for stop in outlook.stops)
+    unrecorded = [selection for selection in selections if not _decided(outlook, selection)]
+    issue: Selection | None = None
+    if unrecorded and unrecorded[-1].newest and unrecorded[-1].standing == open_index and not stopped:
+        issue = unrecorded[-1]
+    passed = [(s, _why_passed(s, issue, open_index, stopped)) for s in unrecorded if s is not issue]
+    return Plan(issue, tuple(passed), coming)
+
+
+def _decided(outlook: Outlook, selection: Selection) -> bool:
+    known = outlook.record.get((selection.step.id, selection.anchor))
+    return known is not None and known.state not in UNDECIDED
+
+
+def _why_passed(selection: Selection, issue: Selection | None, open_index: int, stopped: bool) -> str:
+    if not selection.newest:
+        return "overtaken"  # a newer step was due at the same instant
+    if selection.standing != open_index:
+        return "moot"  # the standing it was due under is over
+    if stopped and issue is None:
+        return "held"
+    return "late"  # we ran after a newer step had become due
+
+
+def _due_day(step: Step, anchor: date, calendar: BusinessCalendar) -> date | None:
+    if step.day_kind != "business":
+        return date.fromordinal(anchor.toordinal() + step.day)
+    try:
+        return calendar.add_business_days(anchor, step.day)
+    except CalendarYearMissing:
+        return None
+
+
+def standing_at(standings: Sequence[CaseStanding], at: datetime) -> CaseStanding | None:
+    index = bisect_right([standing.at for standing in standings], at)
+    return standings[index - 1] if index else None
