@@ -1,0 +1,124 @@
+"""The inbox and what is parked behind a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.adapters.postgres.rows import Rows
+from shared.adapters.postgres.session import Session
+from shared.application.ports import InboxLine, ParkedEvent, Seen
+
+_INBOX = Rows(
+    "arrears.inbox",
+    {
+        "consumer": "text",
+        "source": "text",
+        "id": "text",
+        "fingerprint": "bytea",
+        "answer": "text",
+        "reason": "text",
+        "customer_id": "text",
+        "received_at": "timestamptz",
+    },
+)
+
+
+class InboxTables(Session):
+    async def seen(self, consumer: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        rows = await self.conn.fetch(
+            """
+            select i.source, i.id, i.answer, i.fingerprint
+            from unnest($2::text[], $3::text[]) as k(source, id)
+            join inbox i on i.consumer = $1 and i.source = k.source and i.id = k.id
+            """,
+            consumer,
+            [key[0] for key in keys],
+            [key[1] for key in keys],
+        )
+        found = {(row[0], row[1]): Seen(row[2], row[3]) for row in rows}
+        parked = await self.conn.fetch(
+            """
+            select p.source, p.event_id
+            from unnest($2::text[], $3::text[]) as k(source, id)
+            join parked p on p.consumer = $1 and p.source = k.source and p.event_id = k.id
+            where p.state in ('parked', 'dead')
+            """,
+            consumer,
+            [key[0] for key in keys],
+            [key[1] for key in keys],
+        )
+        found.update({(row[0], row[1]): Seen("parked", None) for row in parked})
+        return found
+
+    async def add_to_inbox(self, consumer: str, lines: Sequence[InboxLine]) -> None:
+        await _INBOX.write(
+            self.conn,
+            [(consumer, source, key, mark, answer, reason, who, self.now) for source, key, mark, answer, reason, who in lines],
+        )
+
+    async def take(self, consumer: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Enter events of our own into the inbox; those that were not there before are returned."""
+        rows = await self.conn.fetch(
+            """
+            insert into inbox (consumer, source, id, received_at)
+            select $1, k.source, k.id, $4 from unnest($2::text[], $3::text[]) as k(source, id)
+            on conflict do nothing
+            returning source, id
+            """,
+            consumer,
+            [key[0] for key in keys],
+            [key[1] for key in keys],
+            self.now,
+        )
+        return {(row[0], row[1]) for row in rows}
+
+    async def blocked(self, consumer: str, customer_ids: Iterable[str]) -> set[str]:
+        rows = await self.conn.fetch(
+            """
+            select distinct customer_id from parked
+            where consumer = $1 and customer_id = any($2::text[]) and state in ('parked', 'dead')
+            """,
+            consumer,
+            list(customer_ids),
+        )
+        return {row[0] for row in rows}
+
+    async def park(
+        self, consumer: str, customer_id: str, event: ParkedEvent, *, tries: int, not_before: datetime, error: str
+    ) -> None:
+        row_key = f"{consumer}/{event.source}/{event.id}"
+        await self.conn.execute(
+            """
+            insert into parked (consumer, customer_id, source, event_id, type, envelope_enc, tries, not_before, error,
+                                state, parked_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'parked', $10)
+            """,
+            consumer,
+            customer_id,
+            event.source,
+            event.id,
+            event.type,
+            self.cipher.encrypt_bytes("parked", "envelope", row_key, event.envelope),
+            tries,
+            not_before,
+            error,
+            self.now,
+        )
+
+    async def parked_due(self, consumer: str, limit: int) -> list[Any]:
+        """The first waiting event of each customer whose time has come; a dead one holds its customer back."""
+        return list(
+            await self.conn.fetch(
+                """
+                select distinct on (customer_id) entry, customer_id, source, event_id, type, envelope_enc, tries,
+                       state, not_before
+                from parked where consumer = $1 and state in ('parked', 'dead')
+                order by customer_id, entry
+                limit $2
+                """,
+                consumer,
+                limit,
+            )
+        )

@@ -1,0 +1,218 @@
+"""Customers as the core describes them: encrypted names and contact points, searchable by blind index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from shared.adapters.postgres.rows import Rows, set_all
+from shared.adapters.postgres.session import Session
+from shared.application.book import CustomerPage
+from shared.domain.identity import derive
+from shared.domain.inbound import ReportedCustomer, ReportedPoint
+
+NAME_INDEX = "customer-name"
+LAST4_INDEX = "phone-last4"
+
+_CUSTOMERS = Rows(
+    "arrears.customers",
+    {
+        "customer_id": "text",
+        "core_version": "bigint",
+        "language": "text",
+        "time_zone": "text",
+        "jurisdiction": "text",
+        "segment": "text",
+        "merged_into": "text",
+        "cases_opened": "int",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+    },
+    "on conflict (customer_id) do update set "
+    + set_all(
+        "core_version", "language", "time_zone", "jurisdiction", "segment", "merged_into", "cases_opened", "updated_at"
+    )
+    + ", row_version = customers.row_version + 1",
+)
+_POINTS = Rows(
+    "arrears.contact_points",
+    {
+        "point_id": "uuid",
+        "customer_id": "text",
+        "kind": "text",
+        "source": "text",
+        "origin": "text",
+        "position": "smallint",
+        "value_enc": "bytea",
+        "value_bidx": "bytea",
+        "last4_bidx": "bytea",
+        "state": "text",
+        "state_reason": "text",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+    },
+    "on conflict (point_id) do nothing",
+)
+
+
+class ProfileTables(Session):
+    async def save_customers(
+        self, pages: Mapping[str, CustomerPage], profiles: Mapping[str, ReportedCustomer]
+    ) -> None:
+        await _CUSTOMERS.write(
+            self.conn,
+            (
+                (
+                    page.customer_id,
+                    page.core_version,
+                    page.language,
+                    page.time_zone,
+                    page.jurisdiction,
+                    page.segment,
+                    page.merged_into,
+                    page.cases_opened,
+                    self.now,
+                    self.now,
+                )
+                for page in pages.values()
+            ),
+        )
+        if profiles:
+            await self._save_names(profiles)
+            await self._save_points(profiles)
+
+    async def _save_names(self, profiles: Mapping[str, ReportedCustomer]) -> None:
+        """Write the names that changed; the blind index tells without decrypting."""
+        indexes = {key: self.cipher.blind(NAME_INDEX, profile.name) for key, profile in profiles.items()}
+        rows = await self.conn.fetch(
+            "select customer_id from unnest($1::text[], $2::bytea[]) as k(customer_id, bidx)"
+            " join customers c using (customer_id) where c.name_bidx is distinct from k.bidx",
+            list(indexes),
+            list(indexes.values()),
+        )
+        changed = [row[0] for row in rows]
+        if changed:
+            await self.conn.execute(
+                """
+                update customers c set name_enc = k.name, name_bidx = k.bidx
+                from unnest($1::text[], $2::bytea[], $3::bytea[]) as k(customer_id, name, bidx)
+                where c.customer_id = k.customer_id
+                """,
+                changed,
+                [self.cipher.encrypt("customers", "name", key, profiles[key].name) for key in changed],
+                [indexes[key] for key in changed],
+            )
+
+    async def _save_points(self, profiles: Mapping[str, ReportedCustomer]) -> None:
+        rows = await self.conn.fetch(
+            "select point_id, customer_id, state, source, position from contact_points"
+            " where customer_id = any($1::text[]) and origin = 'core'",
+            list(profiles),
+        )
+        known = {row[0]: row for row in rows}
+        reported: dict[UUID, tuple[str, int, ReportedPoint, str, bytes, bool]] = {}
+        for customer_id, profile in profiles.items():
+            for position, point in enumerate(profile.contact_points):
+                value, readable = self._normal(point)
+                bidx = self.cipher.blind(point.kind, value)
+                point_id = derive("point", customer_id, point.kind, bidx.hex())
+                reported.setdefault(point_id, (customer_id, position, point, value, bidx, readable))
+        await _POINTS.write(
+            self.conn,
+            (
+                self._point_row(point_id, *about)
+                for point_id, about in reported.items()
+                if point_id not in known
+            ),
+        )
+        await self._set_points([key for key, row in known.items() if key not in reported and row[2] != "removed"], "removed")
+        await self._set_points([key for key, row in known.items() if key in reported and row[2] == "removed"], "active")
+        await self._move_points(known, reported)
+
+    def _normal(self, point: ReportedPoint) -> tuple[str, bool]:
+        try:
+            return self.normalise(point.kind, point.value), True
+        except ValueError:
+            return point.value, False
+
+    def _point_row(
+        self, point_id: UUID, customer_id: str, position: int, point: ReportedPoint, value: str, bidx: bytes, readable: bool
+    ) -> tuple[Any, ...]:
+        last4 = self.cipher.blind(LAST4_INDEX, value[-4:]) if point.kind in ("mobile", "phone") else None
+        return (
+            point_id,
+            customer_id,
+            point.kind,
+            point.source,
+            "core",
+            position,
+            self.cipher.encrypt("contact_points", "value", str(point_id), value),
+            bidx,
+            last4,
+            "active" if readable else "bad",
+            None if readable else "not a number that can be dialled",
+            self.now,
+            self.now,
+        )
+
+    async def _set_points(self, point_ids: list[UUID], state: str) -> None:
+        if point_ids:
+            await self.conn.execute(
+                "update contact_points set state = $2, state_reason = null, updated_at = $3 where point_id = any($1::uuid[])",
+                point_ids,
+                state,
+                self.now,
+            )
+
+    async def _move_points(self, known: Mapping[UUID, Any], reported: Mapping[UUID, tuple[Any, ...]]) -> None:
+        moved = [
+            (key, about[1], about[2].source)
+            for key, about in reported.items()
+            if key in known and (known[key][4], known[key][3]) != (about[1], about[2].source)
+        ]
+        if moved:
+            await self.conn.execute(
+                """
+                update contact_points p set position = k.position, source = k.source, updated_at = $4
+                from unnest($1::uuid[], $2::smallint[], $3::text[]) as k(point_id, position, source)
+                where p.point_id = k.point_id
+                """,
+                *map(list, zip(*moved, strict=True)),
+                self.now,
+            )
+
+    async def merge_customer(self, origin: str, target: str) -> None:
+        """Move what belongs to the person, and what must keep protecting them, to the customer that stays."""
+        points = await self.conn.fetch(
+            "select point_id, kind, source, position, value_enc, state from contact_points where customer_id = $1", origin
+        )
+        rows = [self._moved_point(target, point) for point in points]
+        await _POINTS.write(self.conn, rows)
+        for table in ("payments", "holds", "complaints"):
+            await self.conn.execute(
+                f"update {table} set customer_id = $2 where customer_id = $1",  # noqa: S608 - constants only
+                origin,
+                target,
+            )
+        await self.conn.execute(
+            """
+            insert into preferences (customer_id, channel, opted_out, source, actor, changed_at)
+            select $2, channel, opted_out, source, actor, changed_at from preferences where customer_id = $1
+            on conflict (customer_id, channel) do update set opted_out = preferences.opted_out or excluded.opted_out
+            """,
+            origin,
+            target,
+        )
+
+    def _moved_point(self, target: str, point: Any) -> tuple[Any, ...]:
+        value = self.cipher.decrypt("contact_points", "value", str(point[0]), point[4])
+        bidx = self.cipher.blind(point[1], value)
+        point_id = derive("point", target, point[1], bidx.hex())
+        last4 = self.cipher.blind(LAST4_INDEX, value[-4:]) if point[1] in ("mobile", "phone") else None
+        sealed = self.cipher.encrypt("contact_points", "value", str(point_id), value)
+        return (
+            point_id, target, point[1], point[2], "staff", point[3], sealed, bidx, last4, point[5], None, self.now, self.now,
+        )  # fmt: skip
+
+

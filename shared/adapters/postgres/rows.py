@@ -1,0 +1,43 @@
+"""Set-based writes: one statement per table and transaction, whatever the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+COPY_FROM = 50  # rows; below it, COPY's extra round trip costs more than it saves
+
+
+class RawJson(bytes):
+    """JSON that is written as it is; the connection's encoder passes it through."""
+
+
+class Rows:
+    """How rows of one table are written. ``columns`` maps names to PostgreSQL types, in the order of the tuples."""
+
+    def __init__(self, table: str, columns: dict[str, str], conflict: str = "", *, ordered_by: int | None = None) -> None:
+        self.table = table
+        self.names = tuple(columns)
+        self._plain = not conflict
+        self._ordered_by = ordered_by
+        arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(columns.values(), 1))
+        names = ", ".join(self.names)
+        self.sql = f"insert into {table} ({names}) select * from unnest({arrays}) {conflict}"
+
+    async def write(self, conn: Any, rows: Iterable[Sequence[Any]]) -> None:
+        batch = list(rows)
+        if not batch:
+            return
+        if self._plain and len(batch) >= COPY_FROM:
+            await conn.copy_records_to_table(
+                self.table.removeprefix("arrears."), schema_name="arrears", columns=self.names, records=batch
+            )
+            return
+        if self._ordered_by is not None:
+            batch.sort(key=lambda row: row[self._ordered_by or 0])
+        await conn.execute(self.sql, *map(list, zip(*batch, strict=True)))
+
+
+def set_all(*names: str) -> str:
+    """The SET list of an upsert."""
+    return ", ".join(f"{name} = excluded.{name}" for name in names)

@@ -1,0 +1,374 @@
+"""Write a book's changes: one statement per table, in one fixed order of tables and of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+from zlib import crc32
+
+from shared.adapters.postgres.book_store import write_dues
+from shared.adapters.postgres.profile_store import ProfileTables
+from shared.adapters.postgres.rows import RawJson, Rows, set_all
+from shared.application.book import Changes
+from shared.domain.inbound import ReportedCustomer
+
+SHARDS = 16
+TIMER_RANKS = {"bucket_roll": 0, "hold_end": 1, "complaint": 2, "follow_up": 9}
+
+_ACCOUNT_COLUMNS = {
+    "account_id": "text",
+    "currency": "text",
+    "customer_id": "text",
+    "product": "text",
+    "card_last4": "text",
+    "credit_limit": "bigint",
+    "sequence": "bigint",
+    "cutoff_at": "timestamptz",
+    "principal": "bigint",
+    "interest": "bigint",
+    "fees": "bigint",
+    "penalty": "bigint",
+    "reported_dues": "jsonb",
+    "dues": "jsonb",
+    "past_due": "bigint",
+    "oldest_due": "date",
+    "paid_since": "bigint",
+    "estimated": "boolean",
+    "status": "text",
+    "closed_reason": "text",
+    "closed_sequence": "bigint",
+    "charged_off_at": "timestamptz",
+    "charged_off_amount": "bigint",
+    "bucket": "text",
+    "bucket_since": "date",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+_ACCOUNTS = Rows(
+    "arrears.accounts",
+    _ACCOUNT_COLUMNS,
+    "on conflict (account_id, currency) do update set "
+    + set_all(*[name for name in _ACCOUNT_COLUMNS if name not in ("account_id", "currency", "created_at")])
+    + ", row_version = accounts.row_version + 1",
+)
+_SNAPSHOTS = Rows(
+    "arrears.snapshots",
+    {
+        "account_id": "text",
+        "currency": "text",
+        "sequence": "bigint",
+        "cutoff_at": "timestamptz",
+        "received_at": "timestamptz",
+        "stale": "boolean",
+        "fingerprint": "bytea",
+        "body": "jsonb",
+    },
+)
+_PAYMENTS = Rows(
+    "arrears.payments",
+    {
+        "source": "text",
+        "payment_id": "text",
+        "account_id": "text",
+        "currency": "text",
+        "customer_id": "text",
+        "amount": "bigint",
+        "reversed_amount": "bigint",
+        "value_date": "date",
+        "posted_at": "timestamptz",
+        "last_reversed_at": "timestamptz",
+        "channel": "text",
+        "matched": "boolean",
+        "fingerprint": "bytea",
+        "received_at": "timestamptz",
+    },
+    "on conflict (source, payment_id) do update set "
+    + set_all("customer_id", "reversed_amount", "last_reversed_at", "matched"),
+)
+_REVERSALS = Rows(
+    "arrears.reversals",
+    {
+        "source": "text",
+        "reversal_id": "text",
+        "payment_id": "text",
+        "account_id": "text",
+        "currency": "text",
+        "amount": "bigint",
+        "reason": "text",
+        "reversed_at": "timestamptz",
+        "applied": "boolean",
+        "fingerprint": "bytea",
+        "received_at": "timestamptz",
+    },
+    "on conflict (source, reversal_id) do update set " + set_all("applied"),
+)
+_WAITING = Rows(
+    "arrears.waiting_facts",
+    {
+        "source": "text",
+        "id": "text",
+        "account_id": "text",
+        "currency": "text",
+        "type": "text",
+        "data": "jsonb",
+        "applied": "boolean",
+        "received_at": "timestamptz",
+    },
+    "on conflict (source, id) do update set " + set_all("applied"),
+)
+_BUCKETS = Rows(
+    "arrears.bucket_history",
+    {
+        "account_id": "text",
+        "currency": "text",
+        "bucket": "text",
+        "previous": "text",
+        "entered_on": "date",
+        "recorded_at": "timestamptz",
+        "case_id": "uuid",
+    },
+)
+_CASES = Rows(
+    "arrears.cases",
+    {
+        "case_id": "uuid",
+        "customer_id": "text",
+        "ordinal": "int",
+        "state": "text",
+        "bucket": "text",
+        "policy_version": "int",
+        "opened_at": "timestamptz",
+        "reopened_at": "timestamptz",
+        "reopenings": "smallint",
+        "ended_at": "timestamptz",
+        "end_reason": "text",
+        "updated_at": "timestamptz",
+    },
+    "on conflict (case_id) do update set "
+    + set_all("state", "bucket", "reopened_at", "reopenings", "ended_at", "end_reason", "updated_at")
+    + ", row_version = cases.row_version + 1",
+)
+_STANDINGS = Rows(
+    "arrears.case_standings",
+    {
+        "case_id": "uuid",
+        "seq": "int",
+        "at": "timestamptz",
+        "anchor": "date",
+        "past_due": "jsonb",
+        "segment": "text",
+    },
+)
+_TIMELINE = Rows(
+    "arrears.case_events",
+    {"customer_id": "text", "case_id": "uuid", "at": "timestamptz", "kind": "text", "actor": "text", "data": "jsonb"},
+)
+_TIMERS = Rows(
+    "arrears.timers",
+    {"scope": "text", "kind": "text", "subject": "text", "due_at": "timestamptz", "rank": "smallint"},
+    "on conflict (scope, kind, subject) do update set due_at = excluded.due_at"
+    " where timers.due_at is distinct from excluded.due_at",
+)
+_OUTBOX = Rows(
+    "arrears.outbox",
+    {
+        "id": "uuid",
+        "aggregatetype": "text",
+        "aggregateid": "text",
+        "type": "text",
+        "payload": "jsonb",
+        "at": "timestamptz",
+        "shard": "smallint",
+    },
+)
+
+
+def shard_of(customer_id: str) -> int:
+    return crc32(customer_id.encode()) % SHARDS
+
+
+class SaveTables(ProfileTables):
+    """``announced`` rises with every outbox row; the unit of work wakes the relay by it."""
+
+    announced: int = 0
+
+    async def save(self, changes: Changes, profiles: Mapping[str, ReportedCustomer] | None = None) -> None:
+        conn, now = self.conn, self.now
+        await self.save_customers(changes.customers, profiles or {})
+        await _ACCOUNTS.write(conn, (_account_row(account, now) for account in changes.accounts.values()))
+        await _SNAPSHOTS.write(
+            conn,
+            (
+                (s.account_id, s.currency, s.sequence, s.cutoff_at, now, s.stale, s.fingerprint, s.body)
+                for s in changes.snapshots
+            ),
+        )
+        await self._save_money(changes)
+        for merger in changes.merges:
+            await self.merge_customer(*merger)
+        await self._save_cases(changes)
+        await self.save_timers(changes)
+        await self.save_news(changes)
+
+    async def _save_money(self, changes: Changes) -> None:
+        conn, now = self.conn, self.now
+        await _PAYMENTS.write(
+            conn,
+            (
+                (
+                    p.source,
+                    p.payment_id,
+                    p.account_id,
+                    p.currency,
+                    p.customer_id,
+                    p.amount,
+                    p.reversed_amount,
+                    p.value_date,
+                    p.posted_at,
+                    p.last_reversed_at,
+                    p.channel,
+                    p.matched,
+                    p.fingerprint,
+                    now,
+                )
+                for p in changes.payments.values()
+            ),
+        )
+        await _REVERSALS.write(
+            conn,
+            (
+                (
+                    r.source,
+                    r.reversal_id,
+                    r.payment_id,
+                    r.account_id,
+                    r.currency,
+                    r.amount,
+                    r.reason,
+                    r.reversed_at,
+                    r.applied,
+                    r.fingerprint,
+                    now,
+                )
+                for r in changes.reversals.values()
+            ),
+        )
+        await _WAITING.write(
+            conn,
+            (
+                (w.source, w.id, w.account_id, w.currency, w.type, RawJson(w.data), w.applied, now)
+                for w in changes.waiting.values()
+            ),
+        )
+
+    async def _save_cases(self, changes: Changes) -> None:
+        conn, now = self.conn, self.now
+        await _CASES.write(
+            conn,
+            (
+                (
+                    c.case_id,
+                    c.customer_id,
+                    c.ordinal,
+                    c.state,
+                    c.bucket,
+                    c.policy_version,
+                    c.opened_at,
+                    c.reopened_at,
+                    c.reopenings,
+                    c.ended_at,
+                    c.end_reason,
+                    now,
+                )
+                for c in changes.cases.values()
+            ),
+        )
+        await _STANDINGS.write(
+            conn,
+            (
+                (case_id, seq, s.at, s.anchor, dict(s.past_due), s.segment)
+                for case_id, seq, s in changes.standings
+            ),
+        )
+        await _BUCKETS.write(
+            conn,
+            (
+                (b.account_id, b.currency, b.bucket, b.previous, b.entered_on, now, case_id)
+                for b, case_id in changes.buckets
+            ),
+        )
+
+    async def save_timers(self, changes: Changes) -> None:
+        gone = [key for key, due_at in changes.timers.items() if due_at is None]
+        if gone:
+            await self.conn.execute(
+                """
+                delete from timers t using unnest($1::text[], $2::text[], $3::text[]) as k(scope, kind, subject)
+                where t.scope = k.scope and t.kind = k.kind and t.subject = k.subject
+                """,
+                [key.scope for key in gone],
+                [key.kind for key in gone],
+                [key.subject for key in gone],
+            )
+        await _TIMERS.write(
+            self.conn,
+            (
+                (key.scope, key.kind, key.subject, due_at, TIMER_RANKS.get(key.kind, 5))
+                for key, due_at in changes.timers.items()
+                if due_at is not None
+            ),
+        )
+
+    async def save_news(self, changes: Changes) -> None:
+        await _TIMELINE.write(
+            self.conn,
+            (
+                (entry.customer_id, entry.case_id, self.now, entry.kind, entry.actor, dict(entry.data))
+                for entry in changes.timeline
+            ),
+        )
+        self.announced += len(changes.announcements)
+        await _OUTBOX.write(
+            self.conn,
+            (
+                (new_event_id(), a.topic, a.customer_id, a.type, dict(a.data), self.now, shard_of(a.customer_id))
+                for a in changes.announcements
+            ),
+        )
+
+
+def new_event_id() -> UUID:
+    return uuid4()
+
+
+def _account_row(a: Any, now: Any) -> tuple[Any, ...]:
+    return (
+        a.account_id,
+        a.currency,
+        a.customer_id,
+        a.product,
+        a.card_last4,
+        a.credit_limit,
+        a.sequence,
+        a.cutoff_at,
+        a.balances.principal,
+        a.balances.interest,
+        a.balances.fees,
+        a.balances.penalty,
+        write_dues(a.reported_dues),
+        write_dues(a.standing.dues),
+        a.standing.past_due,
+        a.standing.oldest_due,
+        a.paid_since,
+        a.standing.estimated,
+        a.status,
+        a.closed_reason,
+        a.closed_sequence,
+        a.charged_off_at,
+        a.charged_off_amount,
+        a.bucket,
+        a.bucket_since,
+        now,
+        now,
+    )

@@ -1,0 +1,36 @@
+"""One open transaction as the stores see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class Cipher(Protocol):
+    """The part of :class:`shared.adapters.crypto.FieldCipher` that stores need."""
+
+    def encrypt(self, table: str, column: str, row: str, text: str) -> bytes: ...
+
+    def decrypt(self, table: str, column: str, row: str, value: bytes) -> str: ...
+
+    def encrypt_bytes(self, table: str, column: str, row: str, data: bytes) -> bytes: ...
+
+    def decrypt_bytes(self, table: str, column: str, row: str, value: bytes) -> bytes: ...
+
+    def blind(self, index: str, normalised: str) -> bytes: ...
+
+
+class Normaliser(Protocol):
+    """Bring a contact value to the one form that is stored, searched and dialled."""
+
+    def __call__(self, kind: str, value: str) -> str: ...
+
+
+class Session:
+    """``conn`` is an asyncpg connection inside a transaction; ``now`` the business instant, read once."""
+
+    def __init__(self, conn: Any, now: datetime, cipher: Cipher, normalise: Normaliser) -> None:
+        self.conn = conn
+        self.now = now
+        self.cipher = cipher
+        self.normalise = normalise

@@ -1,0 +1,54 @@
+"""The one place that commits. ``async with work() as tx:`` is one transaction; leaving it normally commits it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.adapters.postgres.inbox_store import InboxTables
+from shared.adapters.postgres.save import SaveTables
+from shared.adapters.postgres.book_store import BookTables
+from shared.adapters.postgres.session import Cipher, Normaliser
+
+
+class PostgresTransaction(InboxTables, BookTables, SaveTables):
+    """Every store on one connection and transaction."""
+
+
+class PostgresUnitOfWork:
+    """``pool.acquire()`` gives asyncpg connections; ``wake`` is called after a commit that left news in the outbox."""
+
+    def __init__(
+        self,
+        pool: Any,
+        cipher: Cipher,
+        normalise: Normaliser,
+        *,
+        manual_clock: bool = False,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pool = pool
+        self._cipher = cipher
+        self._normalise = normalise
+        self._manual_clock = manual_clock
+        self._wake = wake
+
+    def __call__(self) -> AbstractAsyncContextManager[PostgresTransaction]:
+        return self._transaction()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[PostgresTransaction]:
+        async with self._pool.acquire() as conn:
+            async with conn.transaction():
+                tx = PostgresTransaction(conn, await self._now(conn), self._cipher, self._normalise)
+                yield tx
+            if tx.announced:
+                self._wake()
+
+    async def _now(self, conn: Any) -> datetime:
+        if not self._manual_clock:
+            return datetime.now(UTC)
+        manual: datetime | None = await conn.fetchval("select now from business_clock where id = 1")
+        return manual if manual is not None else datetime.now(UTC)
