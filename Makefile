@@ -44,7 +44,9 @@ migrate: $(VENV)/.run ## bring the database to this version of the schema
 	$(BIN)/arrears migrate
 
 migration: $(VENV)/.dev ## write a migration from the tables: NAME=add_something
-	$(BIN)/arrears migration $(NAME)
+	$(BIN)/arrears migration "$(NAME)"
+	$(BIN)/ruff check --quiet --fix shared/adapters/postgres/migrations
+	$(BIN)/ruff format --quiet shared/adapters/postgres/migrations
 
 lock: $(VENV)/.dev ## pin every dependency again, with hashes (needs uv in the environment: pip install uv)
 	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK_OPTIONS) -o requirements.lock
