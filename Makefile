@@ -1,0 +1,74 @@
+# Two commands do everything on a machine with Python 3.11: `make run` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+JOBS ?= 2
+
+# Everything started from here is a development run; a process started otherwise is in production unless told.
+export ARREARS_ENVIRONMENT ?= development
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt demo token bench migrate migration lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+run: $(VENV)/.run ## start everything on embedded defaults
+	$(BIN)/python -m services.local
+
+test: $(VENV)/.dev ## run the tests (JOBS=2 processes, ARGS= for pytest)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+check: $(VENV)/.dev ## formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dev ## format, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+demo: $(VENV)/.run ## six months in seconds, over FEED=file.ndjson or the built-in portfolio
+	$(BIN)/arrears demo $(if $(FEED),--feed $(FEED))
+
+token: $(VENV)/.run ## a development token for ROLE=collector
+	@$(BIN)/arrears token --role $(or $(ROLE),collector)
+
+bench: $(VENV)/.dev ## ours against the limit, as ratios
+	$(BIN)/python -m tests.benchmarks
+
+migrate: $(VENV)/.run ## bring the database to this version of the schema
+	$(BIN)/arrears migrate
+
+migration: $(VENV)/.dev ## write a migration from the tables: NAME=add_something
+	$(BIN)/arrears migration "$(NAME)"
+	$(BIN)/ruff check --quiet --fix shared/adapters/postgres/migrations
+	$(BIN)/ruff format --quiet shared/adapters/postgres/migrations
+
+lock: $(VENV)/.dev ## pin every dependency again, with hashes (needs uv in the environment: pip install uv)
+	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK_OPTIONS) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group build --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q $(UPGRADE)
+
+clean: ## remove the environment, the embedded database and the caches
+	@if [ -x $(BIN)/arrears ] && [ -d "$${ARREARS_HOME:-.arrears}" ]; then $(BIN)/arrears db destroy --yes; fi
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: no python3.11 or python3 on the PATH" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.made
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@

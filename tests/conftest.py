@@ -1,0 +1,145 @@
+"""One real PostgreSQL for the whole run, a migrated template in it, and a fresh copy of that for every test that asks.
+
+The controller makes the server's home and removes it at the end; every worker process joins the server, and the last to
+leave stops it. Parts that may be missing on a machine (Kafka, a browser) skip their tests in one line, or fail them
+when ``ARREARS_REQUIRE`` names them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import hypothesis
+import pytest
+
+from shared.adapters.postgres.migrate import SCHEMA, migrate
+from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres
+from shared.runtime.ownership import file_lock
+
+TEMPLATE = "template_arrears"
+HOME_VARIABLE = "ARREARS_TEST_HOME"
+PARTS = {
+    "kafka": ("java", "Java 17 is not installed: no broker to test against"),
+    "browser": ("chromium", "Chromium is not installed: no browser to test with"),
+}
+
+hypothesis.settings.register_profile("arrears", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("arrears")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of its own for one test, migrated and empty."""
+
+    name: str
+    server: EmbeddedPostgres
+
+    @property
+    def owner_dsn(self) -> str:
+        """For setting up and looking, past every restriction."""
+        return self.dsn(OWNER_ROLE)
+
+    def dsn(self, role: str = "arrears_api") -> str:
+        """As one of the services connects."""
+        return self.server.dsn(self.name, role)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    for name in [name for name in os.environ if name.startswith("ARREARS_") and name != "ARREARS_REQUIRE"]:
+        del os.environ[name]
+    os.environ["ARREARS_ENVIRONMENT"] = "development"
+    _sweep_what_killed_runs_left()
+    home = Path(tempfile.mkdtemp(prefix=_home_prefix()))
+    home.chmod(0o711)  # as root, the server runs as somebody else, who must be able to pass
+    os.environ[HOME_VARIABLE] = str(home)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and (home := os.environ.pop(HOME_VARIABLE, None)):
+        EmbeddedPostgres(Path(home)).destroy()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    required = os.environ.get("ARREARS_REQUIRE", "").split(",")
+    for part, (program, missing) in PARTS.items():
+        if item.get_closest_marker(part) and not shutil.which(program):
+            (pytest.fail if part in required else pytest.skip)(missing)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The server of this run, with the migrated template in it."""
+    server = EmbeddedPostgres(Path(os.environ[HOME_VARIABLE]), durable=False)
+    dsn = server.start(TEMPLATE)
+    marker = server.home / "template-is-migrated"
+    with file_lock(server.home / "template.lock"):
+        if not marker.exists():
+            asyncio.run(_make_template(dsn, server.dsn("postgres")))
+            marker.touch()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+    """A fresh copy of the migrated template, dropped after the test with whatever is still connected to it."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await _administer(postgres, f"create database {name} template {TEMPLATE} strategy file_copy")
+    yield Database(name, postgres)
+    await _administer(postgres, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the test's database as a service has them: not the owner, our schema first."""
+    async with asyncpg.create_pool(
+        database.dsn(), min_size=1, max_size=8, server_settings={"search_path": SCHEMA}
+    ) as connections:
+        yield connections
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """One connection as the owner of the tables, for planting and looking where a service may not."""
+    connection = await asyncpg.connect(database.owner_dsn, server_settings={"search_path": SCHEMA})
+    yield connection
+    await connection.close()
+
+
+async def _make_template(dsn: str, administrator: str) -> None:
+    await migrate(dsn)
+    connection = await asyncpg.connect(administrator)
+    # Nobody connects to it any more, so that it can be copied at any moment.
+    await connection.execute(f"alter database {TEMPLATE} is_template true allow_connections false")
+    await connection.close()
+
+
+async def _administer(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _home_prefix() -> str:
+    return f"arrears-tests-{os.getuid()}-"
+
+
+def _sweep_what_killed_runs_left() -> None:
+    for home in Path(tempfile.gettempdir()).glob(_home_prefix() + "*"):
+        with contextlib.suppress(OSError, RuntimeError):  # another run is sweeping it, or is using it
+            if time.time() - home.stat().st_mtime > 300 and EmbeddedPostgres(home).owners_alive() == 0:
+                EmbeddedPostgres(home).destroy()
