@@ -100,7 +100,7 @@ class FieldCipher:
         return self._header + nonce + self._seal(nonce, data, context)
 
     def decrypt(self, table: str, column: str, row: str, value: bytes) -> str:
-        """The text sealed in ``value``; ``UnknownKey``, ``Tampered`` or ``CryptoError`` name the place, not the data."""
+        """The text sealed in ``value``; ``UnknownKey`` or ``Tampered`` name the place, not the data."""
         return self.decrypt_bytes(table, column, row, value).decode()
 
     def decrypt_bytes(self, table: str, column: str, row: str, value: bytes) -> bytes:
