@@ -1,0 +1,45 @@
+"""One spelling for each contact point, so that equal ones are equal: E.164 for numbers, lower case for addresses."""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
+
+
+class NotNormalisable(ValueError):
+    """The text is not a number or an address. The message says why, and does not repeat it."""
+
+
+def phone(text: str, region: str = "CN") -> str:
+    """``text`` in E.164. What is E.164 already is taken as it is; else it is read as dialled in ``region``."""
+    if _E164.fullmatch(text):
+        return text
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException as error:
+        raise NotNormalisable(f"not a phone number in {region}: {_reason(error)}") from None
+    if not phonenumbers.is_possible_number(number):
+        raise NotNormalisable(f"not a possible phone number in {region}")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def email(text: str) -> str:
+    """``text`` in lower case without surrounding blanks. Receivers may tell case apart before the @; none do."""
+    stripped = text.strip().lower()
+    if len(stripped) > 254 or not _EMAIL.fullmatch(stripped):
+        raise NotNormalisable("not an e-mail address")
+    return stripped
+
+
+def _reason(error: phonenumbers.NumberParseException) -> str:
+    reasons = {
+        phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: "unknown country code",
+        phonenumbers.NumberParseException.TOO_LONG: "too long",
+        phonenumbers.NumberParseException.TOO_SHORT_NSN: "too short",
+        phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "too short",
+    }
+    return reasons.get(error.error_type, "no number in it")
