@@ -1,0 +1,81 @@
+"""Reading a mail as far as the log needs it: our headers, the subject and the text."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+
+from services.sandbox.ledger import Taken
+
+_PLAIN_ENCODINGS = ("8bit", "7bit", "binary", "")
+
+
+def read_mail(content: bytes, sender: str, recipients: list[str]) -> tuple[list[Taken], str | None]:
+    """(one message for each recipient, the business time the sender gave)."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    headers = _headers(head)
+    text = _text(headers, body, content)
+    messages = [
+        Taken(
+            channel="email",
+            to=recipient,
+            text=text,
+            reference=headers.get("x-arrears-reference"),
+            group=_group(headers.get("message-id")),
+            subject=_decoded(headers.get("subject", "")),
+            sender=sender,
+        )
+        for recipient in recipients
+    ]
+    return messages, headers.get("x-arrears-business-time")
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    """Unfolded headers by lower-case name; of a repeated one the first."""
+    headers: dict[str, str] = {}
+    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").decode("utf-8", "replace")
+    for line in unfolded.split("\r\n"):
+        name, _, value = line.partition(":")
+        headers.setdefault(name.strip().lower(), value.strip())
+    return headers
+
+
+def _group(message_id: str | None) -> str | None:
+    return message_id.strip("<>").partition("@")[0] if message_id else None
+
+
+def _decoded(value: str) -> str:
+    if "=?" not in value:
+        return value
+    try:
+        return _clean(str(make_header(decode_header(value))))
+    except (ValueError, LookupError):
+        return value
+
+
+def _text(headers: dict[str, str], body: bytes, content: bytes) -> str:
+    kind = headers.get("content-type", "text/plain").lower()
+    encoding = headers.get("content-transfer-encoding", "").lower()
+    if kind.startswith("text/plain") and encoding in _PLAIN_ENCODINGS and ("charset" not in kind or "utf-8" in kind):
+        return body.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
+    return _text_by_parser(content)
+
+
+def _text_by_parser(content: bytes) -> str:
+    """The slow way, for what other clients send: several parts, base64, other charsets."""
+    message = email.message_from_bytes(content, EmailMessage, policy=email.policy.default)
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return ""
+    try:
+        return _clean(str(part.get_content())).replace("\r\n", "\n").rstrip("\n")
+    except (LookupError, ValueError):
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+
+
+def _clean(text: str) -> str:
+    """Without the lone surrogates by which the parser marks bytes it could not read."""
+    return text.encode("utf-8", "replace").decode("utf-8")
