@@ -24,6 +24,7 @@ CLOCK_READS = re.compile(r"\b(datetime\.now|datetime\.utcnow|datetime\.today|dat
 # Where a transaction may be opened or committed besides the unit of work, and why.
 COMMITS_ELSEWHERE = {
     "shared/adapters/postgres/unit_of_work.py": "the one place",
+    "shared/adapters/postgres/migrate.py": "changes the schema, not the book; runs on its own, before any service",
 }
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
