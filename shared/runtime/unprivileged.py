@@ -84,7 +84,7 @@ def is_ground(path: Path) -> bool:
 
 
 def reachable_copy(root: Path, parts: Iterable[str], *, label: str) -> Path:
-    """A copy of some ``parts`` (directories) of ``root``, at the same places below it, that every account can read and run.
+    """A copy of the directories ``parts`` of ``root``, at the same places below it, that everybody can read and run.
 
     Made once for each ``label``.
     """
