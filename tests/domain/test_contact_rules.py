@@ -1,7 +1,7 @@
 """The shipped packs: every rule's own examples, and what a pack may not be."""
 
 import copy
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
@@ -35,8 +35,8 @@ def facts_of(given):
     facts["consents"] = tuple(
         Consent(
             consent["channel"],
-            datetime.strptime(consent["from_time"], "%H:%M").time(),  # noqa: DTZ007 - a wall time has no zone
-            datetime.strptime(consent["to_time"], "%H:%M").time(),  # noqa: DTZ007
+            time.fromisoformat(consent["from_time"]),
+            time.fromisoformat(consent["to_time"]),
             instant(consent["starts_at"]),
             instant(consent["ends_at"]),
         )
@@ -91,16 +91,25 @@ def test_a_pack_without_a_rule_that_no_pack_may_lack_is_refused(kind):
         (changed("cn-sms-cap", channels=["fax"]), r"\[8\]\.channels: 'fax' is not one of"),
         (changed("cn-sms-cap", parameters={"max": "3", "counts": ["sms"]}), "parameters.max: must be a whole number"),
         (changed("cn-sms-cap", parameters={"max": 3}), "counts either channels or one counter"),
-        (changed("cn-sms-cap", parameters={"max": 3, "counts": ["sms"], "mix": 1}), "parameters.mix: is not a known key"),
+        (
+            changed("cn-sms-cap", parameters={"max": 3, "counts": ["sms"], "mix": 1}),
+            "parameters.mix: is not a known key",
+        ),
         (changed("cn-sms-cap", strength="X"), "strength: 'X' is not one of"),
         (changed("cn-sms-cap", valid_from="soon"), "valid_from: 'soon' is not a date"),
         (changed("cn-sms-cap", valid_to="1999-12-31"), "valid_to: is not after valid_from"),
         (changed("cn-sms-cap", id="cn-email-cap"), "cn-email-cap is there 2 times"),
-        (changed("cn-quiet-hours-cba", parameters={"from": 1320, "to": "08:00"}), "parameters.from: must be a local time"),
+        (
+            changed("cn-quiet-hours-cba", parameters={"from": 1320, "to": "08:00"}),
+            "parameters.from: must be a local time",
+        ),
         (changed("cn-quiet-hours-cba", parameters={"from": "08:00", "to": "08:00"}), "two different times"),
         (changed("cn-holds", channels=["sms"]), "holds holds for every channel"),
         (changed("cn-mandatory-facts", parameters={"jurisdiction": "CN", "facts": ["zone"]}), "jurisdiction can not"),
-        (changed("cn-mandatory-facts", parameters={"jurisdiction": "US", "facts": ["zone", "jurisdiction"]}), "another"),
+        (
+            changed("cn-mandatory-facts", parameters={"jurisdiction": "US", "facts": ["zone", "jurisdiction"]}),
+            "another",
+        ),
         ([], "must be a mapping"),
     ],
 )
