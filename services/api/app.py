@@ -35,7 +35,7 @@ def create_app(
     observe: Observe | None = None,
     version: str = "0.1.0",
 ) -> FastAPI:
-    """The application over ``deps``. ``lifespan`` runs what belongs to the process; ``observe`` hears of each request."""
+    """The application over ``deps``. ``lifespan`` runs what belongs to the process, ``observe`` hears of requests."""
     app = FastAPI(
         title="Arrears",
         version=version,

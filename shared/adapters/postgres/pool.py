@@ -97,6 +97,10 @@ class Pool:
             self._pool.terminate()
 
 
+class ConnectionLost(ConnectionError):
+    """The server went away while the connection was held; what was not committed is undone."""
+
+
 class Lease:
     """One connection for the length of a ``with`` block."""
 
@@ -119,10 +123,21 @@ class Lease:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        lost = isinstance(error, asyncpg.InterfaceError) and _closed(self._connection)
         try:
             await self._pool.release(self._connection)
         finally:
             self._gate.release()
+        if lost:
+            raise ConnectionLost("the connection to the database was lost") from error
+
+
+def _closed(connection: Any) -> bool:
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:  # already taken back by the pool, which happens when it was cut
+        return True
+    return closed
 
 
 async def _prepare(connection: Any) -> None:
