@@ -23,7 +23,10 @@ _PLAIN_ENCODINGS = ("8bit", "7bit", "binary", "")
 
 def read_mail(content: bytes, sender: str, recipients: list[str]) -> tuple[list[Taken], str | None]:
     """(one message for each recipient, the business time the sender gave)."""
-    head, _, body = content.partition(b"\r\n\r\n")
+    if content.startswith(b"\r\n"):
+        head, body = b"", content[2:]
+    else:
+        head, _, body = content.partition(b"\r\n\r\n")
     headers = _headers(head)
     text = _text(headers, body, content)
     messages = [

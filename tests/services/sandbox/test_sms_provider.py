@@ -142,7 +142,7 @@ async def test_too_many_messages_are_told_when_to_come_again(sandbox: Running) -
     await sandbox.turn(sms={"throttle_per_second": 2})
     assert (await sandbox.send(*(message() for _ in range(8)))).status_code == 200
     refused = await sandbox.send(message())
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "4")
     assert len(await sandbox.log()) == 8
 
 
