@@ -155,8 +155,10 @@ async def decide_doubt(tx: Any, message_id: UUID, *, sent: bool, reason: str, ac
     if not moved:
         raise Conflict("the message is not in doubt any more")
     book.changes.record(
-        customer_id, None, "message.doubt_decided", {"message_id": str(message_id), "sent": sent, "reason": reason}, actor
+        customer_id,
+        None,
+        "message.doubt_decided",
+        {"message_id": str(message_id), "sent": sent, "reason": reason},
+        actor,
     )
     await tx.save(book.changes)
-
-

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -238,7 +237,3 @@ def _settlement(marked: Marked, outcome: Outcome) -> Settlement:
         code=outcome.code,
         error=outcome.error,
     )
-
-
-def text_digest(text: Text) -> bytes:
-    return sha256(f"{text.subject or ''}\n{text.body}".encode()).digest()

@@ -121,7 +121,13 @@ _NEWS = {MessageState.DONE: "sent", MessageState.FAILED: "failed", MessageState.
 
 
 def announce_end(
-    changes: Changes, customer_id: str, message: Any, word: str, *, reason: str | None = None, channel: str | None = None
+    changes: Changes,
+    customer_id: str,
+    message: Any,
+    word: str,
+    *,
+    reason: str | None = None,
+    channel: str | None = None,
 ) -> None:
     """Say what became of a message: sent, failed, suppressed or in doubt."""
     data = {

@@ -30,7 +30,8 @@ _REVERSAL = """r.source, r.reversal_id, r.payment_id, r.account_id, r.currency, 
 class BookTables(Session):
     async def owners(self, account_ids: Iterable[str]) -> dict[str, str]:
         rows = await self.conn.fetch(
-            "select distinct account_id, customer_id from accounts where account_id = any($1::text[])", list(account_ids)
+            "select distinct account_id, customer_id from accounts where account_id = any($1::text[])",
+            list(account_ids),
         )
         return {row[0]: row[1] for row in rows}
 

@@ -55,7 +55,10 @@ class InboxTables(Session):
     async def add_to_inbox(self, consumer: str, lines: Sequence[InboxLine]) -> None:
         await _INBOX.write(
             self.conn,
-            [(consumer, source, key, mark, answer, reason, who, self.now) for source, key, mark, answer, reason, who in lines],
+            [
+                (consumer, source, key, mark, answer, reason, who, self.now)
+                for source, key, mark, answer, reason, who in lines
+            ],
         )
 
     async def take(self, consumer: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

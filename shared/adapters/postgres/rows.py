@@ -15,7 +15,9 @@ class RawJson(bytes):
 class Rows:
     """How rows of one table are written. ``columns`` maps names to PostgreSQL types, in the order of the tuples."""
 
-    def __init__(self, table: str, columns: dict[str, str], conflict: str = "", *, ordered_by: int | None = None) -> None:
+    def __init__(
+        self, table: str, columns: dict[str, str], conflict: str = "", *, ordered_by: int | None = None
+    ) -> None:
         self.table = table
         self.names = tuple(columns)
         self._plain = not conflict

@@ -7,13 +7,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.adapters.postgres.inbox_store import InboxTables
-from shared.adapters.postgres.save import SaveTables
 from shared.adapters.postgres.book_store import BookTables
+from shared.adapters.postgres.inbox_store import InboxTables
+from shared.adapters.postgres.message_store import MessageTables
+from shared.adapters.postgres.planning_store import PlanningTables
+from shared.adapters.postgres.save import SaveTables
 from shared.adapters.postgres.session import Cipher, Normaliser
+from shared.adapters.postgres.settling_store import SettlingTables
 
 
-class PostgresTransaction(InboxTables, BookTables, SaveTables):
+class PostgresTransaction(InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables):
     """Every store on one connection and transaction."""
 
 
