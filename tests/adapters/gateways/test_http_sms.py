@@ -29,7 +29,9 @@ def always() -> bool:
     return True
 
 
-def gateway_at(url: str, business_time: Callable[[], datetime | None] = lambda: None, **settings: object) -> HttpSmsGateway:
+def gateway_at(
+    url: str, business_time: Callable[[], datetime | None] = lambda: None, **settings: object
+) -> HttpSmsGateway:
     return HttpSmsGateway(GatewaySettings(sms_url=url, **settings), business_time)
 
 
@@ -87,7 +89,12 @@ async def test_each_message_has_its_own_outcome(sandbox: Running) -> None:
         (http_answer(400, b'{"code":"no_balance"}'), OutcomeKind.REJECTED, ErrorClass.ROUTE, "no_balance"),
         (http_answer(401), OutcomeKind.REJECTED, ErrorClass.ROUTE, "http_401"),
         (http_answer(404, b"<html>"), OutcomeKind.REJECTED, ErrorClass.ROUTE, "http_404"),
-        (http_answer(307, b"", "Location: http://127.0.0.1:1/\r\n"), OutcomeKind.REJECTED, ErrorClass.ROUTE, "http_307"),
+        (
+            http_answer(307, b"", "Location: http://127.0.0.1:1/\r\n"),
+            OutcomeKind.REJECTED,
+            ErrorClass.ROUTE,
+            "http_307",
+        ),
         (http_answer(200, b"not json"), OutcomeKind.IN_DOUBT, None, "unreadable_answer"),
         (http_answer(200, b'{"messages":[]}'), OutcomeKind.IN_DOUBT, None, "no_answer_for_item"),
         (b"nonsense\r\n\r\n", OutcomeKind.IN_DOUBT, None, "RemoteProtocolError"),

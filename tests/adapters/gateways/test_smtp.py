@@ -26,7 +26,9 @@ def always() -> bool:
 
 
 @asynccontextmanager
-async def gateway_at(port: int, business_time: datetime | None = None, **settings: object) -> AsyncIterator[SmtpGateway]:
+async def gateway_at(
+    port: int, business_time: datetime | None = None, **settings: object
+) -> AsyncIterator[SmtpGateway]:
     gateway = SmtpGateway(
         GatewaySettings(smtp_port=port, **{"smtp_answer_timeout": 0.3, **settings}), lambda: business_time
     )
@@ -102,9 +104,7 @@ async def test_a_server_that_is_down_is_not_sent(sandbox: Running) -> None:
     await sandbox.turn(email={"down": True})
     async with gateway_at(sandbox.smtp_port) as gateway:
         outcomes = await gateway.submit([mail_to(), mail_to()], always)
-    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [
-        (OutcomeKind.NOT_SENT, ErrorClass.THROTTLED)
-    ] * 2
+    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [(OutcomeKind.NOT_SENT, ErrorClass.THROTTLED)] * 2
 
 
 async def test_a_server_that_cannot_be_reached_is_asked_once_for_the_batch() -> None:
@@ -112,9 +112,7 @@ async def test_a_server_that_cannot_be_reached_is_asked_once_for_the_batch() -> 
         pass
     async with gateway_at(port) as gateway:
         outcomes = await gateway.submit([mail_to(), mail_to()], always)
-    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [
-        (OutcomeKind.NOT_SENT, ErrorClass.TRANSIENT)
-    ] * 2
+    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [(OutcomeKind.NOT_SENT, ErrorClass.TRANSIENT)] * 2
 
 
 @pytest.mark.parametrize("extensions", [("PIPELINING", "8BITMIME"), ("8BITMIME",)])
