@@ -23,7 +23,7 @@ async def serving(serve: Serve) -> AsyncIterator[int]:
         tasks.add(task)
         try:
             await serve(reader, writer)  # type: ignore[misc]
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -78,7 +78,9 @@ class SmtpScript:
             self.lines.append(line)
             verb = line.split(" ")[0].lower()
             if verb == "ehlo":
-                said = "".join(f"250-{extension}\r\n" for extension in self._extensions) + "250 HELP"
+                said = (
+                    "250-scripted\r\n" + "".join(f"250-{extension}\r\n" for extension in self._extensions) + "250 HELP"
+                )
                 good = said.encode()
             else:
                 good = {"data": b"354 go on", "quit": b"221 bye"}.get(verb, b"250 2.0.0 Ok")
