@@ -96,7 +96,7 @@ def _report(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> V
         return Verdict(Answer.STALE, "a newer report of the account is known; filed in its history")
     if before is not None and before.customer_id != customer_id:
         _move_account(ledger, before, customer_id)
-    account = _account(ledger, fact, customer_id, before)
+    account = _account(fact, customer_id, before)
     ledger.owners[fact.account_id] = customer_id
     _match_waiting_payments(ledger, account)
     ledger.book.put_account(_restood(ledger, account))
@@ -139,7 +139,7 @@ def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Sn
     return Snapshot(fact.account_id, fact.currency, fact.sequence, fact.cutoff_at, stale, event.fingerprint, body)
 
 
-def _account(ledger: Ledger, fact: DelinquencyReported, customer_id: str, before: Account | None) -> Account:
+def _account(fact: DelinquencyReported, customer_id: str, before: Account | None) -> Account:
     dues = tuple(Due(due.due_date, due.minimum_due, due.unpaid) for due in fact.dues)
     balances = Balances(fact.balances.principal, fact.balances.interest, fact.balances.fees, fact.balances.penalty)
     status = AccountStatus.OPEN

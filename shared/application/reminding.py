@@ -1,7 +1,7 @@
 """Take up what the house wants a customer to be told: an event becomes a logical message, once.
 
-The notifier's use cases. Whether the message may go, by which channel and with which text is decided when it is marked for
-sending, not here.
+The notifier's use cases. Whether the message may go, by which channel and with which text is decided when it is marked
+for sending, not here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Send what is due: mark under the customer's lock, hand over outside of it, write down what came of it.
 
-The order is the promise. In one transaction the message is checked to be not moot and allowed, the contact is reserved and
-the attempt is marked *sending* with a lease; only then the bytes go out, within the send window or not at all; the outcome
-is accepted only from the holder of the lease. A crash between leaves *sending*, whose lease runs out into *in doubt*.
+The order is the promise. In one transaction the message is checked to be not moot and allowed, the contact is reserved
+and the attempt is marked *sending* with a lease; only then the bytes go out, within the send window or not at all; the
+outcome is accepted only from the holder of the lease. A crash between leaves *sending*, whose lease runs out into *in
+doubt*.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Sender:
         began = self._monotonic()
         try:
             return await self._mark_together(1, closed), began
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one customer's trouble must not stop the others' messages
             await self._postpone_first(closed, error)
         return [], began
 
@@ -155,7 +156,10 @@ class Sender:
         if isinstance(verdict, Go):
             if verdict.channel in closed:
                 return
-            verdict = self._compose(book, desk, message, verdict, rules, changes)
+            failure = self._compose(book, desk, message, verdict, rules, changes)
+            if failure is None:
+                return
+            verdict = failure
         if isinstance(verdict, Wait):
             note = explained(verdict.decision, verdict.facts, book.now, None)
             changes.waiting.append((message, verdict, note))

@@ -1,7 +1,7 @@
 """What came of attempts: one way to move an attempt, its message, its contact in the ledger and its contact point.
 
-Used by the sender for answers, by callbacks for receipts, by the doubt resolver for queries, and by people. An attempt only
-moves upwards in rank, so answers may come twice, late and out of order.
+Used by the sender for answers, by callbacks for receipts, by the doubt resolver for queries, and by people. An attempt
+only moves upwards in rank, so answers may come twice, late and out of order.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class MessageTables(TimerTables):
         await self._load_due(desks, ids)
         await self._load_names(desks, ids)
         await self._load_reach(desks, ids)
-        await self._load_stops(desks, ids)
+        await self._load_protection(desks, ids)
         await self._load_contacts(desks, ids)
         await self._load_debts(desks, ids)
         return list(desks.values())
@@ -143,7 +143,7 @@ class MessageTables(TimerTables):
         )
         for row in rows:
             desk = desks[row[0]]
-            desk.messages.append(DueMessage(*row[1:8], channels=tuple(row[8]), tries=row[9]))
+            desk.messages.append(DueMessage(*(*row[1:8], tuple(row[8]), row[9])))
             if row[10] is not None:
                 desk.cases[row[2]] = CaseState(row[10])
 
@@ -168,7 +168,7 @@ class MessageTables(TimerTables):
             value = self.cipher.decrypt("contact_points", "value", str(row[1]), row[4])
             desks[row[0]].reach.append(Reach(row[1], row[2], row[3], value))
 
-    async def _load_stops(self, desks: dict[str, Desk], ids: list[str]) -> None:
+    async def _load_protection(self, desks: dict[str, Desk], ids: list[str]) -> None:
         """Holds on the person, or on an account they are followed for, opt-outs, and facts that still wait."""
         rows = await self.conn.fetch(
             """
@@ -283,8 +283,8 @@ class MessageTables(TimerTables):
                 update messages m set state = k.state, not_before = k.not_before, reason = k.reason,
                     channel = coalesce(k.channel, m.channel), tries = m.tries + k.tried,
                     decision = coalesce(k.decision, m.decision), updated_at = $8, row_version = m.row_version + 1
-                from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::smallint[], $7::jsonb[])
-                    as k(message_id, state, not_before, reason, channel, tried, decision)
+                from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::smallint[],
+                            $7::jsonb[]) as k(message_id, state, not_before, reason, channel, tried, decision)
                 where m.message_id = k.message_id
                 """,
                 *map(list, zip(*rows, strict=True)),
@@ -294,8 +294,8 @@ class MessageTables(TimerTables):
     async def postpone_messages(self, customer_ids: Sequence[str], reason: str) -> None:
         await self.conn.execute(
             """
-            update messages set state = 'deferred', not_before = $2 + interval '5 minutes', reason = $3, updated_at = $2,
-                row_version = row_version + 1
+            update messages set state = 'deferred', not_before = $2 + interval '5 minutes', reason = $3,
+                updated_at = $2, row_version = row_version + 1
             where customer_id = any($1::text[]) and state in ('planned', 'deferred') and not_before <= $2
             """,
             list(customer_ids),

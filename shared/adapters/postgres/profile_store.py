@@ -162,7 +162,8 @@ class ProfileTables(Session):
     async def _set_points(self, point_ids: list[UUID], state: str) -> None:
         if point_ids:
             await self.conn.execute(
-                "update contact_points set state = $2, state_reason = null, updated_at = $3 where point_id = any($1::uuid[])",
+                "update contact_points set state = $2, state_reason = null, updated_at = $3"
+                " where point_id = any($1::uuid[])",
                 point_ids,
                 state,
                 self.now,
@@ -216,5 +217,17 @@ class ProfileTables(Session):
         last4 = self.cipher.blind(LAST4_INDEX, value[-4:]) if point[1] in ("mobile", "phone") else None
         sealed = self.cipher.encrypt("contact_points", "value", str(point_id), value)
         return (
-            point_id, target, point[1], point[2], "staff", point[3], sealed, bidx, last4, point[5], None, self.now, self.now,
-        )  # fmt: skip
+            point_id,
+            target,
+            point[1],
+            point[2],
+            "staff",
+            point[3],
+            sealed,
+            bidx,
+            last4,
+            point[5],
+            None,
+            self.now,
+            self.now,
+        )

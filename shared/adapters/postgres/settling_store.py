@@ -16,15 +16,15 @@ class SettlingTables(Session):
     async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]:
         rows = await self.conn.fetch(
             """
-            select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, a.fence, m.state, m.case_id,
-                   m.follow_up_id, m.step, m.anchor, m.purpose, m.channels
+            select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, a.fence, m.state,
+                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels
             from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
             """,
             list(attempt_ids),
         )
         return {
             row[0]: OpenAttempt(
-                *row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], channels=tuple(row[13])
+                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], tuple(row[13]))
             )
             for row in rows
         }
@@ -100,9 +100,8 @@ class SettlingTables(Session):
         rows = await self.conn.fetch(
             """
             select a.attempt_id, a.customer_id, a.gateway, coalesce(w.dead, false),
-                   clock_timestamp() > greatest(a.marked_real + $2::interval,
-                                                case when coalesce(w.dead, false) then a.marked_real else a.lease_until end)
-                                       + $2::interval
+                   clock_timestamp() > $2::interval
+                       + case when coalesce(w.dead, false) then a.marked_real else a.lease_until end
             from attempts a left join workers w on w.instance = a.holder
             where a.state = 'in_doubt' and a.gateway = $1
               and (a.asked_at is null or a.asked_at < clock_timestamp() - interval '1 second')
