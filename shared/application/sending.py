@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class RuleShelf(PolicyShelf, Protocol):
-    def rules(self, jurisdiction: str | None) -> RuleSet: ...
+    def rules(self, jurisdiction: str) -> RuleSet | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +151,9 @@ class Sender:
     def _decide(
         self, book: Book, desk: Desk, message: DueMessage, changes: SendingChanges, closed: Sequence[str]
     ) -> None:
-        rules = self._shelf.rules(desk.jurisdiction)
+        rules = self._shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
         verdict = choose(message, desk, rules, book.now)
-        if isinstance(verdict, Go):
+        if isinstance(verdict, Go) and rules is not None:
             if verdict.channel in closed:
                 return
             failure = self._compose(book, desk, message, verdict, rules, changes)

@@ -136,7 +136,7 @@ def moot(message: DueMessage, desk: Desk) -> str | None:
     return None
 
 
-def choose(message: DueMessage, desk: Desk, rules: RuleSet, now: datetime) -> Go | Wait | Drop:
+def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime) -> Go | Wait | Drop:
     """Which channel the message goes by now, or until when it waits, or why it is dropped.
 
     Channels are asked in the step's order. One that is forbidden for good (opted out, no usable point) gives way to the
@@ -144,6 +144,8 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet, now: datetime) -> Go
     pointless = moot(message, desk)
     if pointless is not None:
         return Drop(pointless)
+    if rules is None:
+        return Drop("forbidden: no contact rules for the customer's jurisdiction")
     refused: Drop | None = None
     for channel in message.channels:
         reach = next((point for point in desk.reach if point.kind in POINT_KINDS[channel]), None)

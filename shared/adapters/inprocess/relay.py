@@ -54,7 +54,8 @@ class InProcessRelay:
         await asyncio.gather(*(consume(self._work, consumer, events) for consumer in self._consumers))
         async with self._pool.acquire() as conn:
             await conn.execute(
-                "update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])", [row["seq"] for row in rows]
+                "update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])",
+                [row["seq"] for row in rows],
             )
         return len(rows)
 

@@ -31,12 +31,14 @@ class PostgresUnitOfWork:
         *,
         manual_clock: bool = False,
         wake: Callable[[], None] = lambda: None,
+        observe: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._cipher = cipher
         self._normalise = normalise
         self._manual_clock = manual_clock
         self._wake = wake
+        self._observe = observe
 
     def __call__(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._transaction()
@@ -45,7 +47,9 @@ class PostgresUnitOfWork:
     async def _transaction(self) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as conn:
             async with conn.transaction():
-                tx = PostgresTransaction(conn, await self._now(conn), self._cipher, self._normalise)
+                now = await self._now(conn)
+                self._observe(now)
+                tx = PostgresTransaction(conn, now, self._cipher, self._normalise)
                 yield tx
             if tx.announced:
                 self._wake()
