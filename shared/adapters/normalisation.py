@@ -14,6 +14,15 @@ class NotNormalisable(ValueError):
     """The text is not a number or an address. The message says why, and does not repeat it."""
 
 
+def normalise(kind: str, text: str) -> str:
+    """``text`` as a contact point of ``kind`` is stored and searched. Raises ``NotNormalisable``."""
+    if kind in ("mobile", "phone"):
+        return phone(text)
+    if kind == "email":
+        return email(text)
+    return " ".join(text.split())
+
+
 def phone(text: str, region: str = "CN") -> str:
     """``text`` in E.164. What is E.164 already is taken as it is; else it is read as dialled in ``region``."""
     if _E164.fullmatch(text):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+
 COPY_FROM = 50  # rows; below it, COPY's extra round trip costs more than it saves
 
 
@@ -20,6 +22,7 @@ class Rows:
         self.names = tuple(columns)
         self._plain = not conflict
         self._ordered_by = ordered_by
+        self._json = [index for index, kind in enumerate(columns.values()) if kind == "jsonb"]
         arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(columns.values(), 1))
         names = ", ".join(self.names)
         self.sql = f"insert into {table} ({names}) select * from unnest({arrays}) {conflict}"
@@ -35,7 +38,14 @@ class Rows:
             return
         if self._ordered_by is not None:
             batch.sort(key=lambda row: row[self._ordered_by or 0])
-        await conn.execute(self.sql, *map(list, zip(*batch, strict=True)))
+        arrays = [list(column) for column in zip(*batch, strict=True)]
+        for index in self._json:  # a list of lists would be taken for an array of two dimensions
+            arrays[index] = [_json(value) for value in arrays[index]]
+        await conn.execute(self.sql, *arrays)
+
+
+def _json(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
 
 
 def set_all(*names: str) -> str:
