@@ -14,15 +14,6 @@ class NotNormalisable(ValueError):
     """The text is not a number or an address. The message says why, and does not repeat it."""
 
 
-def normalise(kind: str, text: str) -> str:
-    """``text`` as a contact point of ``kind`` is stored and searched. Raises ``NotNormalisable``."""
-    if kind in ("mobile", "phone"):
-        return phone(text)
-    if kind == "email":
-        return email(text)
-    return " ".join(text.split())
-
-
 def phone(text: str, region: str = "CN") -> str:
     """``text`` in E.164. What is E.164 already is taken as it is; else it is read as dialled in ``region``."""
     if _E164.fullmatch(text):
@@ -52,3 +43,12 @@ def _reason(error: phonenumbers.NumberParseException) -> str:
         phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "too short",
     }
     return reasons.get(error.error_type, "no number in it")
+
+
+def contact_value(kind: str, value: str) -> str:
+    """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled."""
+    if kind in {"mobile", "phone"}:
+        return phone(value)
+    if kind == "email":
+        return email(value)
+    return " ".join(value.split())

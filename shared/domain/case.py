@@ -107,7 +107,9 @@ def _text(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _roll(accounts: Sequence[Account], policy: Policy, today: date) -> tuple[tuple[Account, ...], tuple[BucketEntry, ...]]:
+def _roll(
+    accounts: Sequence[Account], policy: Policy, today: date
+) -> tuple[tuple[Account, ...], tuple[BucketEntry, ...]]:
     rolled: list[Account] = []
     entries: list[BucketEntry] = []
     for account in accounts:
@@ -203,7 +205,13 @@ def _opened(
 
 
 def _case_news(word: str, case: Case, data: Mapping[str, Any]) -> Announcement:
-    body = {"case_id": str(case.case_id), "customer_id": case.customer_id, "state": case.state.value, **data}
+    body = {
+        "case_id": str(case.case_id),
+        "customer_id": case.customer_id,
+        "state": case.state.value,
+        "reopenings": case.reopenings,
+        **data,
+    }
     return Announcement("arrears.case", f"arrears.case.{word}.v1", case.customer_id, body)
 
 
