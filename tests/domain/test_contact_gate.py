@@ -137,7 +137,7 @@ def test_what_does_not_exist_is_an_error():
     with pytest.raises(ValueError, match="no such contact"):
         ask(beijing(24, 10), purpose="fun")
     with pytest.raises(ValueError, match="offset"):
-        ask(datetime(2026, 11, 24, 10))
+        ask(datetime(2026, 11, 24, 10))  # noqa: DTZ001 - that is the point
 
 
 def test_an_allowed_contact_has_until_the_quiet_hours():
