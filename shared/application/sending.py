@@ -190,7 +190,7 @@ class Sender:
         )
         note = explained(go.decision, go.facts, book.now, go.channel)
         changes.sending.append((marked, message, go.reach.point_id, today, note))
-        reserve(desk, go.channel, today)
+        reserve(desk, go.channel, book.now, today)
         return None
 
     async def hand_over(self, marked: Sequence[Marked], began: float) -> list[tuple[Marked, Outcome]]:
