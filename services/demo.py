@@ -19,7 +19,7 @@ from shared.adapters.clock import move_manual_clock, read_manual_clock
 
 BEFORE = timedelta(seconds=1)  # the facts of an instant are in before what falls due at it
 AFTERMATH = timedelta(days=5)
-LONGEST_WAIT = 300.0  # seconds for one instant to become quiet
+LONGEST_WAIT = 120.0  # seconds for one instant to become quiet
 
 # What still has to happen before the clock may move. Doubts that can be asked about are waited for, others are not.
 _BUSY = """
