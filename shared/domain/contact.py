@@ -65,8 +65,8 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``until`` goes with defer (the earliest permitted instant, UTC), ``release`` with forbid. ``retry`` marks a forbid
-    that lifts by itself when our own intake has caught up. ``rule_set`` is the pack's name, version and hash."""
+    """``until`` (the earliest permitted instant, UTC) goes with defer, ``release`` with forbid. ``retry`` marks one
+    that lifts by itself once our own intake has caught up. ``rule_set`` is the pack's name, version and hash."""
 
     outcome: Outcome
     until: datetime | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.domain.calendar import ONE_DAY, offset_change
+from shared.domain.calendar import ONE_DAY, at_local, offset_change
 from shared.domain.contact_facts import Consent
 
 
@@ -48,6 +48,11 @@ class QuietWindow:
 
     def next_start(self, at: datetime, where: ZoneInfo) -> datetime:
         """The first instant after ``at`` that is inside the window, consents aside."""
+        local = at.astimezone(where)
+        start = at_local(local.date(), self.start, where.key)
+        before = local.time() < self.start and not within(local.time(), self.start, self.end)
+        if before and start.astimezone(where).utcoffset() == local.utcoffset():
+            return start
         edges = sorted(edge for edge in self._edges(at, where, ()) if edge > at)
         return next(edge for edge in edges if not self._clear(edge, where, ()))
 

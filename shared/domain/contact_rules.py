@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from typing import Any
 
 from shared.domain.contact_facts import Channel, Purpose
 from shared.domain.contact_rule_kinds import KINDS, NEVER_ABSENT, Check, MandatoryFacts
-from shared.domain.document import DocumentError, Section
+from shared.domain.document import DocumentError, Section, content_hash
 
 STRENGTHS = frozenset({"L", "N", "G", "g", "C", "E"})
 """Statute, regulator's notice, standard ("should not"), guideline ("preferably not"), contract, engineering."""
@@ -127,18 +125,6 @@ def _required(rules: tuple[Rule, ...], jurisdiction: str) -> tuple[Rule, Mandato
                 raise DocumentError("rules.rules", f"{rule.rule_id} is about another jurisdiction than the pack")
             return rule, rule.check
     raise DocumentError("rules.rules", "needs exactly one rule of kind mandatory_facts")
-
-
-def content_hash(document: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of a document's content: the order of keys and how dates were written do not matter."""
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_as_written)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _as_written(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise DocumentError("document", f"holds a {type(value).__name__}, which is no document value")
 
 
 def _rule(section: Section) -> Rule:

@@ -6,6 +6,8 @@ would be a rule that silently does not hold.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, time
 from typing import Any, TypeVar
@@ -98,14 +100,25 @@ class Section:
             raise DocumentError(self.at(key), "must be a list")
         return list(value)
 
-    def _read(self, key: str, default: Any, read: Callable[[Any], Any]) -> Any:
+    def _read(self, key: str, default: Any, read: Callable[[Any], T]) -> T:
         value = self.raw(key, default)
-        if value is default:
-            return value
         try:
-            return read(value)
+            result: T = value if value is default else read(value)
         except ValueError as wrong:
             raise DocumentError(self.at(key), str(wrong)) from None
+        return result
+
+
+def content_hash(document: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of a document's content: the order of keys and how dates were written do not matter."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_as_written)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _as_written(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise DocumentError("document", f"holds a {type(value).__name__}, which is no document value")
 
 
 def read_day(value: object) -> date:

@@ -1,0 +1,22 @@
+"""The shipped data, read once for the tests."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def load(path: str) -> Any:
+    return yaml.safe_load((SHARED / path).read_text(encoding="utf-8"))
+
+
+@cache
+def china_pack() -> dict[str, Any]:
+    return load("rules/cn.yaml")
+
+
+def template_documents() -> list[Any]:
+    return [load(f"templates/{path.name}") for path in sorted((SHARED / "templates").glob("*.yaml"))]
