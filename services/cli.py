@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from shared.adapters.postgres import migrate as schema
-from shared.runtime.embedded_postgres import EmbeddedPostgres
+from shared.runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.settings import ProcessSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -78,7 +79,12 @@ def _owner_dsn() -> Iterator[str]:
 
 
 def main() -> None:
-    app()
+    """Run a command; what an operator can put right is told in one line, not as a traceback."""
+    try:
+        app()
+    except (EmbeddedPostgresError, schema.MigrationError, ValidationError) as error:
+        typer.echo(f"arrears: {error}", err=True)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

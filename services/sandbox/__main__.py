@@ -14,8 +14,7 @@ import uvloop
 
 from services.sandbox.app import Sandbox
 from services.sandbox.knobs import Knobs, KnobsRefused, parse_knobs, set_knob
-from services.sandbox.ledger import LogDamaged
-from services.sandbox.log import LogInUse
+from services.sandbox.log import LogDamaged, LogInUse
 from services.sandbox.settings import SandboxSettings
 
 

@@ -17,8 +17,8 @@ from services.sandbox.ledger import Ledger
 from services.sandbox.pages import InboxPages
 from services.sandbox.receipts import ReceiptPusher
 from services.sandbox.settings import SandboxSettings
-from services.sandbox.smtp import MailDesk, SmtpConnection
 from services.sandbox.sms import SmsDesk
+from services.sandbox.smtp import MailDesk, SmtpConnection
 
 KEEP_ALIVE_SECONDS = 75
 
@@ -109,6 +109,4 @@ class Sandbox:
 def _with_callback(knobs: Knobs, callback_url: str | None) -> Knobs:
     if callback_url is None:
         return knobs
-    return msgspec.structs.replace(
-        knobs, receipts=msgspec.structs.replace(knobs.receipts, callback_url=callback_url)
-    )
+    return msgspec.structs.replace(knobs, receipts=msgspec.structs.replace(knobs.receipts, callback_url=callback_url))

@@ -160,12 +160,14 @@ class Throttle:
         """0 when ``messages`` may pass at ``now`` (monotonic seconds), else after how many seconds to ask again."""
         if rate <= 0:
             return 0
+        bucket = max(1.0, rate)
         if rate != self._rate:
-            self._rate, self._tokens = rate, rate
+            self._rate, self._tokens = rate, bucket
         else:
-            self._tokens = min(rate, self._tokens + (now - self._at) * rate)
+            self._tokens = min(bucket, self._tokens + (now - self._at) * rate)
         self._at = now
-        if self._tokens <= 0:
-            return max(1, math.ceil(-self._tokens / rate))
+        wanted = min(float(messages), bucket)
+        if self._tokens < wanted:
+            return math.ceil((wanted - self._tokens) / rate)
         self._tokens -= messages
         return 0

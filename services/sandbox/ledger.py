@@ -109,7 +109,11 @@ class Ledger:
         time = datetime.fromtimestamp(at, UTC).isoformat()
         entries = [self._entry(message, at, time, business_at) for message in messages]
         lines = [_encode(entry) + b"\n" for entry in entries]
-        start = await self._log.append(b"".join(lines))
+        try:
+            start = await self._log.append(b"".join(lines))
+        except OSError:
+            self._copies.subtract(entry.reference for entry in entries if entry.reference is not None)
+            raise
         for entry, line in zip(entries, lines, strict=True):
             self._index(entry, start)
             start += len(line)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
+import re
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 from services.sandbox.ledger import Taken
 
+_WANTED = re.compile(
+    r"^(x-arrears-reference|x-arrears-business-time|message-id|subject|content-type|content-transfer-encoding)"
+    r"[ \t]*:((?:[^\r\n]|\r\n[ \t])*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OUR_WORDS = re.compile(r"(?:=\?utf-8\?b\?[A-Za-z0-9+/=]*\?= ?)+")
+_OUR_WORD = re.compile(r"=\?utf-8\?b\?([A-Za-z0-9+/=]*)\?=")
 _PLAIN_ENCODINGS = ("8bit", "7bit", "binary", "")
 
 
 def read_mail(content: bytes, sender: str, recipients: list[str]) -> tuple[list[Taken], str | None]:
     """(one message for each recipient, the business time the sender gave)."""
-    head, _, body = content.partition(b"\r\n\r\n")
+    if content.startswith(b"\r\n"):
+        head, body = b"", content[2:]
+    else:
+        head, _, body = content.partition(b"\r\n\r\n")
     headers = _headers(head)
     text = _text(headers, body, content)
     messages = [
@@ -33,12 +45,10 @@ def read_mail(content: bytes, sender: str, recipients: list[str]) -> tuple[list[
 
 
 def _headers(head: bytes) -> dict[str, str]:
-    """Unfolded headers by lower-case name; of a repeated one the first."""
+    """The headers that the log is made of, unfolded, by lower-case name; of a repeated one the first."""
     headers: dict[str, str] = {}
-    unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").decode("utf-8", "replace")
-    for line in unfolded.split("\r\n"):
-        name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), value.strip())
+    for name, value in _WANTED.findall(head.decode("utf-8", "replace")):
+        headers.setdefault(name.lower(), value.replace("\r\n", "").strip())
     return headers
 
 
@@ -50,6 +60,8 @@ def _decoded(value: str) -> str:
     if "=?" not in value:
         return value
     try:
+        if _OUR_WORDS.fullmatch(value):
+            return b"".join(map(base64.b64decode, _OUR_WORD.findall(value))).decode("utf-8", "replace")
         return _clean(str(make_header(decode_header(value))))
     except (ValueError, LookupError):
         return value

@@ -201,8 +201,8 @@ class SmsDesk:
         transport = request.scope.get("transport")
         if self._panel.knobs.sms.never_answer_mode == "close" and transport is not None:
             transport.abort()
-        while not await request.is_disconnected():
-            await asyncio.sleep(0.02)
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
 
 
 def _accepted(entry: Entry) -> Answer:

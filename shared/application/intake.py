@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from shared.application.book import Book
+from shared.application.clockwork import catch_up
 from shared.application.facts import InboundEvent, event_json
 from shared.application.judging import PolicyShelf
 from shared.application.ledger import Ledger, Verdict, apply
@@ -28,6 +29,7 @@ from shared.domain.inbound import (
 
 CONSUMER = "intake"
 FIRST_RETRY = timedelta(seconds=5)
+NOW = timedelta()
 log = structlog.get_logger(__name__)
 
 
@@ -93,7 +95,7 @@ async def _park(work: UnitOfWork, event: InboundEvent, error: Exception) -> Verd
             customer_id,
             KeptEvent(event),
             tries=1,
-            not_before=tx.now + FIRST_RETRY,
+            retry_in=FIRST_RETRY,
             error=f"{type(error).__name__}: {error}"[:500],
         )
     return Verdict(Answer.PARKED, "could not be applied now; it is kept and tried again")
@@ -172,7 +174,7 @@ async def _apply_fresh(
             continue
         owner = _customer_of(ledger, event)
         if owner in blocked:
-            await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, not_before=tx.now, error="queued behind another")
+            await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, retry_in=NOW, error="queued behind another")
             verdict = Verdict(Answer.PARKED, "an earlier event of this customer is parked; this one queues behind it")
         else:
             verdict = apply(ledger, event)
@@ -212,6 +214,8 @@ async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[Inb
     await tx.load_cases(book)
     await tx.load_accounts(book)
     await tx.load_movements(book, account_ids)
+    for customer_id, due_at in (await tx.due_rolls(book.customers)).items():
+        catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
     await _load_keys(tx, ledger, events)
     if unreported:
         ledger.waiting = await tx.waiting_facts(unreported)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 from shared.application.book import Book, Changes, Payment, PaymentKey, Reversal, WaitingFact
@@ -35,12 +35,16 @@ class InboxStore(Protocol):
 
     async def add_to_inbox(self, consumer: str, lines: Sequence[InboxLine]) -> None: ...
 
+    async def take(self, consumer: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Enter events of our own; those that were not there before are returned."""
+
     async def blocked(self, consumer: str, customer_ids: Iterable[str]) -> set[str]:
         """Customers with a parked or dead event at this consumer: whatever comes for them queues behind it."""
 
     async def park(
-        self, consumer: str, customer_id: str, event: ParkedEvent, *, tries: int, not_before: datetime, error: str
-    ) -> None: ...
+        self, consumer: str, customer_id: str, event: ParkedEvent, *, tries: int, retry_in: timedelta, error: str
+    ) -> None:
+        """Keep ``event``; ``retry_in`` is real time, because back-off has nothing to do with business."""
 
 
 class ParkedEvent(Protocol):
@@ -84,13 +88,30 @@ class BookStore(Protocol):
 
     async def snapshots(self, keys: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], bytes]: ...
 
+    async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]:
+        """The first bucket roll of each customer whose time has come."""
+
     async def waiting_facts(self, account_ids: Iterable[str]) -> list[WaitingFact]: ...
 
     async def save(self, changes: Changes, profiles: Mapping[str, ReportedCustomer] | None = None) -> None: ...
 
 
-class Transaction(InboxStore, BookStore, Protocol):
-    """One transaction. ``now`` is the business instant, read once; nothing outside ``UnitOfWork`` commits."""
+class TimerStore(Protocol):
+    async def customers_with_due_timers(self, limit: int) -> list[str]: ...
+
+    async def claim_customers(self, book: Book, customer_ids: Sequence[str]) -> None:
+        """Lock those of the customers that nobody else holds (SKIP LOCKED) and fill ``book.customers``."""
+
+    async def take_due_timers(self, scopes: Sequence[str]) -> list[Any]:
+        """Remove and return the due timers of the scopes, by (due_at, rank): they are handled in this transaction."""
+
+    async def postpone_timers(self, scope: str, error: str) -> None: ...
+
+
+class Transaction(InboxStore, BookStore, TimerStore, Protocol):
+    """One transaction. ``now`` is the business instant, read once; nothing outside ``UnitOfWork`` commits.
+
+    Use cases of other nouns name the stores they need in protocols of their own, beside them."""
 
     @property
     def now(self) -> datetime: ...

@@ -27,7 +27,7 @@ class FieldError:
     code: str = "invalid"
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+class Refusal(Exception):
     """No, with a reason.
 
     ``code`` is stable (lower case, hyphens) and becomes the problem's type; a caller may give a narrower one than the

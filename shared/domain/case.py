@@ -144,7 +144,7 @@ def _case_after(
     case = subject.case
     is_open = case is not None and case.state is CaseState.OPEN
     if overdue:
-        bucket = max((account.bucket for account in overdue), key=policy.bucket_rank)
+        bucket = max((account.bucket for account in overdue), key=lambda name: _rank(policy, name))
         if case is None or not is_open:
             return _opened(subject, bucket, policy, at, reason)
         if bucket == case.bucket:
@@ -160,6 +160,11 @@ def _case_after(
         ended = replace(case, state=CaseState.CLOSED, bucket=CURRENT, ended_at=at, end_reason=reason)
         word = "closed"
     return ended, [CaseEvent(f"case.{word}", {"reason": reason})], [_case_news(word, ended, {"reason": reason})]
+
+
+def _rank(policy: Policy, bucket: str) -> int:
+    """Worse buckets rank higher; one that a policy no longer has ranks lowest."""
+    return next((index for index, known in enumerate(policy.buckets) if known.name == bucket), -1)
 
 
 def _opened(
@@ -198,7 +203,13 @@ def _opened(
 
 
 def _case_news(word: str, case: Case, data: Mapping[str, Any]) -> Announcement:
-    body = {"case_id": str(case.case_id), "customer_id": case.customer_id, "state": case.state.value, **data}
+    body = {
+        "case_id": str(case.case_id),
+        "customer_id": case.customer_id,
+        "state": case.state.value,
+        "reopenings": case.reopenings,
+        **data,
+    }
     return Announcement("arrears.case", f"arrears.case.{word}.v1", case.customer_id, body)
 
 

@@ -156,7 +156,7 @@ def _due_under(
     assert standing.anchor is not None
     candidates: list[tuple[datetime, datetime, int, Step]] = []
     for step, due_at in outlook.timetable.instants(standing.segment, standing.anchor, outlook.zone):
-        if step.id in taken or not step.conditions.met_by(standing.past_due):
+        if step.id in taken or not step.conditions.enough_past_due(standing.past_due):
             continue
         at = _effective(outlook, step, standing, due_at)
         if at is not None and (until is None or at < until):

@@ -190,7 +190,11 @@ def _binaries(account: Account | None) -> Path:
     found = _package_binaries()
     if account is None or reachable(found, account):
         return found
-    return reachable_copy(found.parent, label=f"postgresql-{version(_PACKAGE)}") / "bin"
+    # The libraries that they load stand beside the package, and are found from where the binaries are.
+    packages = found.parents[2]
+    wanted = (f"{_PACKAGE}/{found.parent.name}", f"{_PACKAGE}.libs")
+    parts = [part for part in wanted if (packages / part).is_dir()]
+    return reachable_copy(packages, parts, label=f"postgresql-{version(_PACKAGE)}") / found.relative_to(packages)
 
 
 def _identifier(text: str) -> str:

@@ -12,6 +12,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,17 @@ def is_ground(path: Path) -> bool:
     return path.parent in _GROUNDS and path.name.startswith("data-")
 
 
-def reachable_copy(source: Path, *, label: str) -> Path:
-    """A copy of the tree ``source`` that every account can read and run; made once for each ``label``."""
+def reachable_copy(root: Path, parts: Iterable[str], *, label: str) -> Path:
+    """A copy of the directories ``parts`` of ``root``, at the same places below it, that everybody can read and run.
+
+    Made once for each ``label``.
+    """
     target = _ground() / label
     if target.is_dir():
         return target
     scratch = Path(tempfile.mkdtemp(prefix="copy-", dir=target.parent))
-    shutil.copytree(source, scratch / "tree", symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    for part in parts:
+        shutil.copytree(root / part, scratch / "tree" / part, symlinks=True)
     for path in (scratch / "tree", *(scratch / "tree").rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

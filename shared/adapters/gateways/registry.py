@@ -20,8 +20,8 @@ def build_gateways(
 ) -> dict[str, Gateway]:
     """The gateways by channel (``sms``, ``email``). No connection is made before the first submission.
 
-    ``business_time`` is asked at each submission: under the manual clock its instant goes along in a header, so that the
-    sandbox's log can be read in business time; None (a real provider) sends none.
+    ``business_time`` is asked at each submission: under the manual clock its instant goes along in a header, so that
+    the sandbox's log can be read in business time; None (a real provider) sends none.
     """
     gateways: list[Gateway] = [HttpSmsGateway(settings, business_time), SmtpGateway(settings, business_time)]
     return {gateway.facts.channel: gateway for gateway in gateways}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from shared.adapters.postgres.rows import Rows
@@ -86,14 +86,14 @@ class InboxTables(Session):
         return {row[0] for row in rows}
 
     async def park(
-        self, consumer: str, customer_id: str, event: ParkedEvent, *, tries: int, not_before: datetime, error: str
+        self, consumer: str, customer_id: str, event: ParkedEvent, *, tries: int, retry_in: timedelta, error: str
     ) -> None:
         row_key = f"{consumer}/{event.source}/{event.id}"
         await self.conn.execute(
             """
             insert into parked (consumer, customer_id, source, event_id, type, envelope_enc, tries, not_before, error,
                                 state, parked_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'parked', $10)
+            values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8, $9, 'parked', $10)
             """,
             consumer,
             customer_id,
@@ -102,7 +102,7 @@ class InboxTables(Session):
             event.type,
             self.cipher.encrypt_bytes("parked", "envelope", row_key, event.envelope),
             tries,
-            not_before,
+            retry_in,
             error,
             self.now,
         )

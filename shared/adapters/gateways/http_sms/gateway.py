@@ -84,9 +84,7 @@ class HttpSmsGateway:
                 retries=0,
                 trust_env=False,
                 # One above the facts' concurrency, so that a query does not wait behind submissions.
-                limits=httpx.Limits(
-                    max_connections=settings.sms_concurrency + 1, keepalive_expiry=KEEP_ALIVE_SECONDS
-                ),
+                limits=httpx.Limits(max_connections=settings.sms_concurrency + 1, keepalive_expiry=KEEP_ALIVE_SECONDS),
             ),
             timeout=httpx.Timeout(connect=connect, read=answer, write=answer, pool=connect),
             follow_redirects=False,
@@ -118,9 +116,7 @@ class HttpSmsGateway:
         kept = {id(item) for item in good}
         return [next(sent) if id(item) in kept else refused for item in batch]
 
-    async def _send(
-        self, batch: Sequence[Submission], body: bytes, still_allowed: Callable[[], bool]
-    ) -> list[Outcome]:
+    async def _send(self, batch: Sequence[Submission], body: bytes, still_allowed: Callable[[], bool]) -> list[Outcome]:
         wire = _Wire(still_allowed)
         headers = signed_headers(self._secret, self._key_id, body, time.time())
         if (business_time := self._business_time()) is not None:
@@ -134,7 +130,7 @@ class HttpSmsGateway:
         except _NotAllowed:
             return [Outcome(OutcomeKind.NOT_SENT, code="not_allowed")] * len(batch)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            # What was partly written may still reach the provider: only a request of which no byte left is surely unsent.
+            # What was partly written may still reach the provider: only what did not leave at all is surely unsent.
             if wire.written:
                 outcome = Outcome(OutcomeKind.IN_DOUBT, code=type(error).__name__)
             else:

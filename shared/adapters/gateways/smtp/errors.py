@@ -1,4 +1,4 @@
-"""THE error table of SMTP: what a refusal means, by the point of the dialogue and the enhanced status code (RFC 3463)."""
+"""THE error table of SMTP: what a refusal means, by point of the dialogue and enhanced status code (RFC 3463)."""
 
 from __future__ import annotations
 

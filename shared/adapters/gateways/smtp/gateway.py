@@ -117,9 +117,7 @@ class SmtpGateway:
             raise _NoSession(outcome_of(Reply(error.code, error.message), Point.SESSION)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             client.close()
-            raise _NoSession(
-                Outcome(OutcomeKind.NOT_SENT, ErrorClass.TRANSIENT, code=type(error).__name__)
-            ) from error
+            raise _NoSession(Outcome(OutcomeKind.NOT_SENT, ErrorClass.TRANSIENT, code=type(error).__name__)) from error
         transport = client.transport
         if transport is None:
             raise _NoSession(Outcome(OutcomeKind.NOT_SENT, ErrorClass.TRANSIENT, code="Disconnected"))

@@ -68,13 +68,13 @@ class Dialogue(asyncio.Protocol):
         if (self.lost or len(self._replies) >= wanted) and not future.done():
             future.set_result(None)
 
-    async def replies(self, wanted: int, timeout: float) -> list[Reply]:
-        """The next ``wanted`` replies. Raises Disconnected, or TimeoutError after ``timeout`` seconds."""
+    async def replies(self, wanted: int, seconds: float) -> list[Reply]:
+        """The next ``wanted`` replies. Raises Disconnected, or TimeoutError after ``seconds``."""
         if len(self._replies) < wanted and not self.lost:
             future = asyncio.get_running_loop().create_future()
             self._waiting = (wanted, future)
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(seconds):
                     await future
             finally:
                 self._waiting = None

@@ -1,6 +1,6 @@
 """first tables
 
-Revision: 1458c73dad03
+Revision: 4e5b290d6f83
 After: nothing
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "1458c73dad03"
+revision = "4e5b290d6f83"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -775,6 +775,27 @@ def upgrade() -> None:
         schema="arrears",
     )
     op.create_table(
+        "waiting_facts",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("applied", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source", "id", name=op.f("pk_waiting_facts")),
+        schema="arrears",
+    )
+    op.create_index(
+        "ix_waiting_facts_account",
+        "waiting_facts",
+        ["account_id"],
+        unique=False,
+        schema="arrears",
+        postgresql_where=sa.text("not applied"),
+    )
+    op.create_table(
         "work_items",
         sa.Column("item_id", sa.UUID(), nullable=False),
         sa.Column("follow_up_id", sa.UUID(), nullable=False),
@@ -846,6 +867,13 @@ def downgrade() -> None:
         "ix_work_items_assignee", table_name="work_items", schema="arrears", postgresql_where=sa.text("state = 'taken'")
     )
     op.drop_table("work_items", schema="arrears")
+    op.drop_index(
+        "ix_waiting_facts_account",
+        table_name="waiting_facts",
+        schema="arrears",
+        postgresql_where=sa.text("not applied"),
+    )
+    op.drop_table("waiting_facts", schema="arrears")
     op.drop_table("unreadable", schema="arrears")
     op.drop_index(op.f("ix_timers_due_at_scope"), table_name="timers", schema="arrears")
     op.drop_table("timers", schema="arrears")

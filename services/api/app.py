@@ -1,0 +1,56 @@
+"""The HTTP application: routers from a literal table, one middleware, problems, and the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from services.api import errors, openapi, routing
+from services.api.deps import ApiDeps
+from services.api.middleware import Frame, Observe
+from services.api.routes import health
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+# Nouns find their routes at once whatever their place; within a noun the first that matches wins.
+ROUTERS: tuple[APIRouter, ...] = (health.router,)
+
+_DESCRIPTION = """
+Follow up overdue credit-card accounts: events in, cases, reminders, repayment, complaints.
+
+Amounts are integers in minor units beside an ISO 4217 code. Instants are RFC 3339 with an offset, dates are local dates
+of the customer. Every refusal is an RFC 9457 problem. Lists are paged by cursor (`Link: rel=next`). Edits need
+`If-Match`; creations need an `Idempotency-Key`.
+"""
+
+
+def create_app(
+    deps: ApiDeps,
+    *,
+    routers: Sequence[APIRouter] = ROUTERS,
+    lifespan: Lifespan | None = None,
+    observe: Observe | None = None,
+    version: str = "0.1.0",
+) -> FastAPI:
+    """The application over ``deps``. ``lifespan`` runs what belongs to the process, ``observe`` hears of requests."""
+    app = FastAPI(
+        title="Arrears",
+        version=version,
+        summary="Collections follow-up for overdue credit-card accounts",
+        description=_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        docs_url=None,  # Swagger's and Redoc's pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Frame, observe=observe, log_reads=deps.settings.api_log_reads)],
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    app.state.deps = deps
+    errors.install(app)
+    routing.install(app, routers)
+    openapi.install(app)
+    return app

@@ -1,0 +1,79 @@
+"""What every route can reach: made once by whoever starts the process, kept on ``app.state.deps``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from services.api.dev_issuer import ISSUER, DevIssuer
+from services.api.paging import CursorSigner
+from services.api.settings import ApiSettings
+from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from_file, keys_from_url
+from shared.adapters.crypto import FieldCipher, load_keys
+from shared.adapters.postgres.pool import Pool
+from shared.adapters.rendering import Renderer
+from shared.runtime.health import Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDeps:
+    settings: ApiSettings
+    pool: Pool
+    cipher: FieldCipher
+    verifier: TokenVerifier
+    cursors: CursorSigner
+    health: Health
+    renderer: Renderer = field(default_factory=Renderer)
+
+
+async def _deps(request: Request) -> ApiDeps:
+    deps: ApiDeps = request.app.state.deps
+    return deps
+
+
+Deps = Annotated[ApiDeps, Depends(_deps)]
+
+
+def make_deps(settings: ApiSettings, pool: Pool, *, health: Health | None = None) -> ApiDeps:
+    """The parts of the API on top of an open pool, as the settings say. Asks the database in ``/readyz``."""
+    cipher = FieldCipher(
+        load_keys(
+            file=settings.key_file,
+            inline=settings.keys.get_secret_value() if settings.keys else None,
+            home=settings.home,
+            development=settings.in_development,
+        )
+    )
+    health = health or Health()
+    health.register("database", pool.ping)
+    return ApiDeps(
+        settings=settings,
+        pool=pool,
+        cipher=cipher,
+        verifier=make_verifier(settings),
+        cursors=CursorSigner(cipher.keys.derive("cursor")),
+        health=health,
+    )
+
+
+def make_verifier(settings: ApiSettings) -> TokenVerifier:
+    """Trusts the configured issuer; in development, without one, the built-in issuer."""
+    return TokenVerifier(
+        _key_source(settings),
+        Expectation(
+            issuer=ISSUER if settings.uses_development_issuer else settings.auth_issuer or "",
+            audience=settings.auth_audience,
+            roles_claim="roles" if settings.uses_development_issuer else settings.auth_roles_claim,
+        ),
+    )
+
+
+def _key_source(settings: ApiSettings) -> KeySource:
+    if settings.auth_jwks_url is not None:
+        return keys_from_url(settings.auth_jwks_url)
+    if settings.auth_jwks_file is not None:
+        return keys_from_file(settings.auth_jwks_file)
+    return DevIssuer(settings.home, audience=settings.auth_audience).keys()

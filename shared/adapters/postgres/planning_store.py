@@ -1,0 +1,198 @@
+"""Case files for the planner, and what it decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from shared.adapters.postgres.rows import Rows
+from shared.adapters.postgres.session import Session
+from shared.application.book import Book
+from shared.application.planning import CaseFile, PlanningChanges
+from shared.domain.case import Case, CaseStanding, CaseState
+from shared.domain.follow_up import FollowUpState, OnRecord, Stop
+from shared.domain.hold import EFFECTS, HoldKind
+
+_FOLLOW_UPS = Rows(
+    "arrears.follow_ups",
+    {
+        "follow_up_id": "uuid",
+        "case_id": "uuid",
+        "customer_id": "text",
+        "policy_version": "int",
+        "step": "text",
+        "anchor": "date",
+        "kind": "text",
+        "due_at": "timestamptz",
+        "state": "text",
+        "reason": "text",
+        "decided_at": "timestamptz",
+    },
+    """on conflict (follow_up_id) do update set due_at = excluded.due_at, state = excluded.state,
+    reason = excluded.reason, decided_at = excluded.decided_at, row_version = follow_ups.row_version + 1
+    where follow_ups.state in ('planned', 'deferred')
+      and (follow_ups.state, follow_ups.due_at) is distinct from (excluded.state, excluded.due_at)""",
+)
+_WORK_ITEMS = Rows(
+    "arrears.work_items",
+    {
+        "item_id": "uuid",
+        "follow_up_id": "uuid",
+        "case_id": "uuid",
+        "customer_id": "text",
+        "kind": "text",
+        "step": "text",
+        "bucket": "text",
+        "past_due": "jsonb",
+        "priority": "int",
+        "due_on": "date",
+        "state": "text",
+        "team": "text",
+        "created_at": "timestamptz",
+        "amount": "bigint",
+    },
+    "on conflict (item_id) do nothing",
+)
+_STOPPING = [kind.value for kind in HoldKind if EFFECTS[kind].stops_ladder]
+
+
+class PlanningTables(Session):
+    async def load_case_files(self, book: Book) -> dict[str, CaseFile]:
+        ids = [page.customer_id for page in book.customers.values() if page.cases_opened]
+        if not ids:
+            return {}
+        cases = await self.conn.fetch(
+            """
+            select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
+                   c.reopenings, c.ended_at, c.end_reason
+            from customers u join cases c on c.customer_id = u.customer_id and c.ordinal = u.cases_opened
+            where u.customer_id = any($1::text[])
+            """,
+            ids,
+        )
+        files = {row[1]: CaseFile(Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:])) for row in cases}
+        by_case = {file.case.case_id: file for file in files.values()}
+        await self._load_standings(by_case)
+        await self._load_record(by_case)
+        await self._load_stops(files)
+        return files
+
+    async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
+        rows = await self.conn.fetch(
+            "select case_id, at, anchor, past_due, segment from case_standings"
+            " where case_id = any($1::uuid[]) order by case_id, seq",
+            list(by_case),
+        )
+        for row in rows:
+            by_case[row[0]].standings.append(CaseStanding(*row[1:]))
+
+    async def _load_record(self, by_case: dict[UUID, CaseFile]) -> None:
+        rows = await self.conn.fetch(
+            "select case_id, step, anchor, state, deferred_until from follow_ups where case_id = any($1::uuid[])",
+            list(by_case),
+        )
+        for row in rows:
+            by_case[row[0]].record[(row[1], row[2])] = OnRecord(FollowUpState(row[3]), row[4])
+
+    async def _load_stops(self, files: dict[str, CaseFile]) -> None:
+        """Holds on the person stop their ladder; a hold on one account does when no other account is followed."""
+        rows = await self.conn.fetch(
+            """
+            select h.customer_id, h.placed_at, least(h.ends_at, h.released_at)
+            from holds h
+            where h.customer_id = any($1::text[]) and h.kind = any($2::text[])
+              and (h.account_id is null or not exists (
+                    select 1 from accounts a
+                    where a.customer_id = h.customer_id and a.account_id <> h.account_id
+                      and a.bucket <> 'M0' and a.status <> 'closed'
+                      and not exists (
+                        select 1 from holds other
+                        where other.account_id = a.account_id and other.released_at is null and other.kind = any($2::text[])
+                      )))
+            """,
+            list(files),
+            _STOPPING,
+        )
+        for row in rows:
+            files[row[0]].stops.append(Stop(row[1], row[2]))
+
+    async def save_planning(self, changes: PlanningChanges) -> None:
+        cases = list(changes.planned)
+        kept = [planned for planned in changes.planned.values() if planned is not None]
+        if cases:
+            await self.conn.execute(
+                "delete from follow_ups where case_id = any($1::uuid[]) and state = 'planned'"
+                " and not (follow_up_id = any($2::uuid[]))",
+                cases,
+                kept,
+            )
+        await _FOLLOW_UPS.write(
+            self.conn,
+            (
+                (
+                    f.follow_up_id,
+                    f.case_id,
+                    f.customer_id,
+                    f.policy_version,
+                    f.step,
+                    f.anchor,
+                    f.kind,
+                    f.due_at,
+                    f.state,
+                    f.reason,
+                    self.now,
+                )
+                for f in changes.follow_ups
+            ),
+        )
+        await self._save_work(changes)
+
+    async def _save_work(self, changes: PlanningChanges) -> None:
+        teams: dict[UUID, Any] = {}
+        if changes.work_items:
+            rows = await self.conn.fetch(
+                "select case_id, team from cases where case_id = any($1::uuid[])",
+                [item.follow_up.case_id for item in changes.work_items],
+            )
+            teams = dict(rows)
+        await _WORK_ITEMS.write(
+            self.conn,
+            (
+                (
+                    w.item_id,
+                    w.follow_up.follow_up_id,
+                    w.follow_up.case_id,
+                    w.follow_up.customer_id,
+                    w.follow_up.kind,
+                    w.follow_up.step,
+                    w.bucket,
+                    dict(w.past_due),
+                    w.priority,
+                    w.due_on,
+                    "open",
+                    teams.get(w.follow_up.case_id),
+                    self.now,
+                    max(w.past_due.values(), default=0),
+                )
+                for w in changes.work_items
+            ),
+        )
+        if changes.ended_cases:
+            await self.conn.execute(
+                "update work_items set state = 'cancelled', outcome = 'case ended', ended_at = $2,"
+                " row_version = row_version + 1 where case_id = any($1::uuid[]) and state in ('open', 'taken')",
+                changes.ended_cases,
+                self.now,
+            )
+
+    async def note_outcomes(self, outcomes: Sequence[tuple[UUID, str, str | None]]) -> None:
+        if outcomes:
+            await self.conn.execute(
+                """
+                update follow_ups f set state = k.state, reason = k.reason, row_version = f.row_version + 1
+                from unnest($1::uuid[], $2::text[], $3::text[]) as k(id, state, reason)
+                where f.follow_up_id = k.id and f.state in ('issued', 'failed')
+                """,
+                *map(list, zip(*outcomes, strict=True)),
+            )

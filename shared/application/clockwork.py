@@ -1,0 +1,108 @@
+"""What the clock causes: claim customers with due timers, run all due timers of each in one transaction.
+
+Facts are judged as of the instant they were due, actions are taken as of now; so a late tick ends where a punctual one
+would have. A tick costs O(due): it starts from due timers, never from the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+
+from shared.application.book import Book
+from shared.application.judging import BUCKET_ROLL, PolicyShelf, rejudge
+from shared.application.ports import UnitOfWork
+
+EVERYBODY = "*"  # the scope of timers that belong to no customer
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimer:
+    scope: str
+    kind: str
+    subject: str
+    due_at: datetime
+
+
+class TimerUseCase(Protocol):
+    """Handles the due timers of one kind for the locked customers of ``book``, oldest first."""
+
+    def __call__(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> Awaitable[None]: ...
+
+
+TimerTable = Mapping[str, TimerUseCase]
+
+
+async def run_due(work: UnitOfWork, table: TimerTable, limit: int) -> int:
+    """Run the due timers of at most ``limit`` customers; the number of timers that ran."""
+    customers = await _due_customers(work, limit)
+    if not customers:
+        return 0
+    try:
+        return await _run_together(work, table, customers)
+    except Exception as error:  # noqa: BLE001 - one customer's trouble must not stop the clock for the others
+        log.warning("clockwork.batch_failed", customers=len(customers), error=type(error).__name__)
+    ran = 0
+    for customer_id in customers:
+        try:
+            ran += await _run_together(work, table, [customer_id])
+        except Exception as error:
+            log.exception("clockwork.customer_failed")
+            async with work() as tx:
+                await tx.postpone_timers(customer_id, f"{type(error).__name__}: {error}"[:500])
+    return ran
+
+
+async def _due_customers(work: UnitOfWork, limit: int) -> list[str]:
+    async with work() as tx:
+        found: list[str] = await tx.customers_with_due_timers(limit)
+    return found
+
+
+async def _run_together(work: UnitOfWork, table: TimerTable, customers: Sequence[str]) -> int:
+    async with work() as tx:
+        book = Book(tx.now)
+        await tx.claim_customers(book, customers)
+        scopes = list(book.customers) + ([EVERYBODY] if EVERYBODY in customers else [])
+        timers = await tx.take_due_timers(scopes)
+        by_kind: dict[str, list[DueTimer]] = {}
+        for timer in timers:
+            by_kind.setdefault(timer.kind, []).append(timer)
+        for kind, its_timers in by_kind.items():
+            await table[kind](tx, book, its_timers)
+    return len(timers)
+
+
+class BucketRolls:
+    """An account's bucket changes by the calendar alone."""
+
+    def __init__(self, shelf: PolicyShelf) -> None:
+        self._shelf = shelf
+
+    async def roll(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> None:
+        await tx.load_cases(book)
+        await tx.load_accounts(book)
+        due = {timer.scope: timer.due_at for timer in reversed(timers)}
+        for customer_id, due_at in due.items():
+            catch_up(book, customer_id, self._shelf, due_at)
+        await tx.save(book.changes)
+
+
+def catch_up(book: Book, customer_id: str, shelf: PolicyShelf, due_at: datetime | None) -> None:
+    """Judge the customer at every instant at which a bucket rolled, from ``due_at`` up to now."""
+    while due_at is not None and due_at <= book.now:
+        last = book.customers[customer_id].last_standing
+        at = due_at if last is None else max(due_at, last.at)
+        rejudge(book, customer_id, shelf, at, f"timer.{BUCKET_ROLL}", actor="clock")
+        rolls = [
+            at
+            for key, at in book.changes.timers.items()
+            if at is not None and key.scope == customer_id and key.kind == BUCKET_ROLL
+        ]
+        following = min(rolls, default=None)
+        due_at = following if following is not None and following > due_at else None

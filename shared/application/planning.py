@@ -1,0 +1,221 @@
+"""Plan follow-ups: hold what the planner says against what is on record, issue what is due, note what was passed over.
+
+Runs on our own events and on timers, always under the customers' locks. Message steps become ``reminder.due`` for the
+notifier; steps for people become work items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from shared.application.book import Book, Changes
+from shared.application.judging import PolicyShelf, zone_of
+from shared.application.pipeline import OurEvent
+from shared.domain.announcement import Announcement
+from shared.domain.calendar import local_date
+from shared.domain.case import Case, CaseState, CaseStanding
+from shared.domain.follow_up import (
+    FollowUpState,
+    Identity,
+    OnRecord,
+    Outlook,
+    Plan,
+    Selection,
+    Stop,
+    follow_up_id,
+    plan,
+)
+from shared.domain.identity import derive
+from shared.domain.message import message_id
+from shared.domain.policy import Policy
+
+FOLLOW_UP = "follow_up"
+
+
+@dataclass(slots=True)
+class CaseFile:
+    """What planning one case needs: its standings, what is on record, and the times in which nothing is due."""
+
+    case: Case
+    standings: list[CaseStanding] = field(default_factory=list)
+    record: dict[Identity, OnRecord] = field(default_factory=dict)
+    stops: list[Stop] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    follow_up_id: UUID
+    case_id: UUID
+    customer_id: str
+    policy_version: int
+    step: str
+    anchor: date
+    kind: str
+    due_at: datetime
+    state: FollowUpState
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    item_id: UUID
+    follow_up: FollowUp
+    bucket: str
+    past_due: Mapping[str, int]
+    priority: int
+    due_on: date
+
+
+@dataclass(slots=True)
+class PlanningChanges:
+    """What planning writes beside the book's changes. ``kept`` names, per case, the planned row that stays."""
+
+    follow_ups: list[FollowUp] = field(default_factory=list)
+    planned: dict[UUID, UUID | None] = field(default_factory=dict)
+    work_items: list[WorkItem] = field(default_factory=list)
+    ended_cases: list[UUID] = field(default_factory=list)
+
+
+class PlanningStore(Protocol):
+    @property
+    def now(self) -> datetime: ...
+
+    async def load_case_files(self, book: Book) -> dict[str, CaseFile]:
+        """The newest case of each locked customer that ever had one."""
+
+    async def save_planning(self, changes: PlanningChanges) -> None: ...
+
+    async def save(self, changes: Changes) -> None: ...
+
+    async def note_outcomes(self, outcomes: Sequence[tuple[UUID, str, str | None]]) -> None:
+        """Set issued follow-ups to what became of their message: (follow-up id, state, reason)."""
+
+
+class Planner:
+    """The scheduler's use case; ``shelf`` knows every policy version that a case is pinned to."""
+
+    def __init__(self, shelf: PolicyShelf) -> None:
+        self._shelf = shelf
+
+    async def replan(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
+        """Plan every customer of ``events`` anew; the events themselves say nothing that the book does not."""
+        await self.replan_locked(tx, book)
+
+    async def replan_locked(self, tx: PlanningStore, book: Book) -> None:
+        files = await tx.load_case_files(book)
+        changes = PlanningChanges()
+        for customer_id, file in files.items():
+            self._plan_case(book, customer_id, file, changes)
+        await tx.save_planning(changes)
+        await tx.save(book.changes)
+
+    async def note_outcomes(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
+        """A message ended: its follow-up is done, failed or suppressed."""
+        await tx.note_outcomes(
+            [
+                (UUID(event.data["follow_up_id"]), _OUTCOMES[event.type], event.data.get("reason"))
+                for event in events
+                if event.data.get("follow_up_id")
+            ]
+        )
+
+    def _plan_case(self, book: Book, customer_id: str, file: CaseFile, changes: PlanningChanges) -> None:
+        case = file.case
+        policy = self._shelf.policy(case.policy_version)
+        zone = zone_of(book.customers[customer_id].time_zone, policy)
+        timetable = self._shelf.timetable(case.policy_version)
+        made = plan(Outlook(timetable, zone, file.standings, file.stops, file.record), book.now)
+        for selection, reason in made.passed:
+            changes.follow_ups.append(_follow_up(case, selection, FollowUpState.PASSED_OVER, reason))
+        if made.issue is not None:
+            self._issue(book, file, made.issue, changes)
+        self._keep_planned(book, file, made, changes)
+        if case.state is not CaseState.OPEN:
+            changes.ended_cases.append(case.case_id)
+
+    def _keep_planned(self, book: Book, file: CaseFile, made: Plan, changes: PlanningChanges) -> None:
+        case, coming = file.case, made.coming
+        planned = None
+        if coming is not None:
+            known = file.record.get((coming.step.id, coming.anchor))
+            if known is None or known.state is not FollowUpState.DEFERRED:
+                planned = _follow_up(case, coming, FollowUpState.PLANNED, None)
+                changes.follow_ups.append(planned)
+        changes.planned[case.case_id] = None if planned is None else planned.follow_up_id
+        book.changes.set_timer(
+            case.customer_id, FOLLOW_UP, str(case.case_id), None if coming is None else coming.at
+        )
+
+    def _issue(self, book: Book, file: CaseFile, selection: Selection, changes: PlanningChanges) -> None:
+        case, step = file.case, selection.step
+        follow_up = _follow_up(case, selection, FollowUpState.ISSUED, None)
+        changes.follow_ups.append(follow_up)
+        standing = file.standings[selection.standing]
+        if step.kind == "message":
+            book.changes.announce([_reminder_due(follow_up, selection)])
+        else:
+            policy = self._shelf.policy(case.policy_version)
+            zone = zone_of(book.customers[case.customer_id].time_zone, policy)
+            due_on = local_date(selection.at, zone)
+            changes.work_items.append(_work_item(follow_up, step.bucket, standing, due_on, policy))
+
+
+_OUTCOMES = {
+    "arrears.message.sent.v1": "done",
+    "arrears.message.failed.v1": "failed",
+    "arrears.message.suppressed.v1": "suppressed",
+}
+
+
+def _follow_up(case: Case, selection: Selection, state: FollowUpState, reason: str | None) -> FollowUp:
+    step = selection.step
+    return FollowUp(
+        follow_up_id=follow_up_id(case.case_id, case.policy_version, step.id, selection.anchor),
+        case_id=case.case_id,
+        customer_id=case.customer_id,
+        policy_version=case.policy_version,
+        step=step.id,
+        anchor=selection.anchor,
+        kind=step.kind,
+        due_at=selection.at if state is FollowUpState.PLANNED else selection.due_at,
+        state=state,
+        reason=reason,
+    )
+
+
+def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:
+    step = selection.step
+    data: dict[str, Any] = {
+        "message_id": str(message_id(follow_up.follow_up_id)),
+        "follow_up_id": str(follow_up.follow_up_id),
+        "case_id": str(follow_up.case_id),
+        "customer_id": follow_up.customer_id,
+        "policy_version": follow_up.policy_version,
+        "step": step.id,
+        "anchor": follow_up.anchor.isoformat(),
+        "channels": list(step.channels),
+        "template": step.template,
+        "purpose": step.purpose,
+        "due_at": selection.at.isoformat(),
+    }
+    return Announcement("arrears.reminder", "arrears.reminder.due.v1", follow_up.customer_id, data)
+
+
+def _work_item(
+    follow_up: FollowUp, bucket: str, standing: CaseStanding, due_on: date, policy: Policy
+) -> WorkItem:
+    rank = next((index for index, known in enumerate(policy.buckets, 1) if known.name == bucket), 0)
+    return WorkItem(
+        item_id=derive("work", follow_up.follow_up_id),
+        follow_up=follow_up,
+        bucket=bucket,
+        past_due=dict(standing.past_due),
+        priority=rank,
+        due_on=due_on,
+    )
+
+

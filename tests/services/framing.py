@@ -1,0 +1,125 @@
+"""A small API on the real frame: guarded reads, an idempotent creation, a guarded edit, a paged list."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from services.api.app import create_app
+from services.api.deps import ApiDeps, Deps, make_verifier
+from services.api.dev_issuer import DevIssuer
+from services.api.etags import ExpectedVersion, etag, not_modified
+from services.api.idempotency import Idempotent
+from services.api.limits import Currency, Identifier, Int64, MinorUnits, QueryInt, ShortText
+from services.api.paging import CursorSigner, Page, Paging
+from services.api.responses import Json, created
+from services.api.routes import health
+from services.api.routing import noun_router
+from services.api.security import require
+from services.api.settings import ApiSettings
+from shared.adapters.crypto import FieldCipher, load_keys
+from shared.application.principal import Principal, Role
+from shared.application.refusals import Conflict, FieldError, Invalid, NotFound
+from shared.runtime.health import Health
+
+Reader = Annotated[Principal, require(Role.COLLECTOR, Role.AUDITOR)]
+Writer = Annotated[Principal, require(Role.COLLECTOR)]
+
+widgets = noun_router("widgets")
+gadgets = noun_router("gadgets")
+
+
+class WidgetIn(BaseModel):
+    name: ShortText
+    amount: MinorUnits
+    currency: Currency = "CNY"
+    rank: Int64 = 0
+
+
+class Widget(BaseModel):
+    id: str
+    name: str
+    amount: int
+
+
+@widgets.get("", response_model=Page[Widget])
+async def list_widgets(caller: Reader, page: Paging, name: ShortText | None = None) -> Json:
+    start = 0 if page.after is None else int(page.after[0]) + 1
+    rows = [{"n": n, "id": f"w{n}", "name": name or "x", "amount": n} for n in range(start, 5)][: page.fetch]
+    return page.answer(
+        rows, key=lambda row: (row["n"],), item=lambda row: {k: row[k] for k in ("id", "name", "amount")}
+    )
+
+
+@widgets.post("", response_model=Widget, status_code=201)
+async def create_widget(body: WidgetIn, caller: Writer, deps: Deps, once: Idempotent) -> Response:
+    async with deps.pool.acquire() as connection, connection.transaction():
+        if replay := await once.replay(connection):
+            return replay
+        if body.name == "refused":
+            raise Conflict("No.", code="widget-refused")
+        number = await connection.fetchval("insert into widgets (name) values ($1) returning id", body.name)
+        if body.name.startswith("slow"):
+            await asyncio.sleep(0.3)
+        answer = created(Widget(id=str(number), name=body.name, amount=body.amount), location=f"/v1/widgets/{number}")
+        return await once.keep(connection, answer)
+
+
+@widgets.get("/{widget_id}", response_model=Widget)
+async def get_widget(widget_id: Identifier, caller: Reader, request: Request) -> Response:
+    if widget_id == "none":
+        raise NotFound("There is no such widget.")
+    tag = etag(7)
+    return not_modified(request, tag) or Json(
+        {"id": widget_id, "name": caller.subject, "amount": 1}, headers={"etag": tag}
+    )
+
+
+@widgets.put("/{widget_id}", response_model=Widget)
+async def replace_widget(widget_id: Identifier, body: WidgetIn, caller: Writer, expected: ExpectedVersion) -> Json:
+    expected.check(7)
+    if body.name == "odd":
+        raise Invalid("Odd.", errors=[FieldError("/name", "is odd")])
+    return Json({"id": widget_id, "name": body.name, "amount": body.amount}, headers={"etag": etag(8)})
+
+
+@gadgets.get("/numbers/{number}", response_model=Widget)
+async def get_number(number: QueryInt, caller: Reader) -> Json:
+    return Json({"id": str(number), "name": "n", "amount": 0})
+
+
+@gadgets.get("/broken")
+async def get_broken(caller: Reader) -> Json:
+    raise RuntimeError("secret 13812345678")
+
+
+@gadgets.get("/unstorable")
+async def get_unstorable(caller: Reader, deps: Deps) -> Json:
+    return Json(await deps.pool.fetchval("select $1::bigint", 2**70))
+
+
+def make_app(home: Path, pool=None, **settings):
+    """The application and the issuer of its tokens."""
+    configured = ApiSettings(environment="development", home=home, **settings)
+    cipher = FieldCipher(load_keys(file=None, inline=None, home=home, development=True))
+    deps = ApiDeps(
+        settings=configured,
+        pool=pool,
+        cipher=cipher,
+        verifier=make_verifier(configured),
+        cursors=CursorSigner(cipher.keys.derive("cursor")),
+        health=Health(),
+    )
+    return create_app(deps, routers=(health.router, widgets, gadgets)), DevIssuer(home, audience="arrears")
+
+
+@asynccontextmanager
+async def client_of(app, token: str | None = None):
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+        yield client
