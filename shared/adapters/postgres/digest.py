@@ -1,7 +1,7 @@
 """Two hashes that say whether two runs ended the same: of the facts, and of what we made of them.
 
-A digest is SHA-256 over JSON lines in a fixed order of natural keys. Generated ids and wall-clock times are in no line, so
-that the same events, however often, in whatever order and through however many crashes, give the same digest.
+A digest is SHA-256 over JSON lines in a fixed order of natural keys. Generated ids and wall-clock times are in no
+line, so that the same events, however often, in whatever order and through however many crashes, give the same digest.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ PREFETCH = 1000
 
 _ACCOUNTS = """
     select account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal,
-           interest, fees, penalty, reported_dues::text, dues::text, past_due, oldest_due, estimated, paid_since, status,
-           closed_reason, closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
+           interest, fees, penalty, reported_dues::text, dues::text, past_due, oldest_due, estimated, paid_since,
+           status, closed_reason, closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
     from accounts order by account_id collate "C", currency collate "C"
 """
 _MONEY = (
@@ -123,9 +123,7 @@ async def facts_digest(conn: Any, on: date | None = None) -> str:
         return await _digest(facts_lines(conn, on))
 
 
-async def outcome_digest(
-    conn: Any, *, without_passed_over: bool = False, without: Collection[StepKey] = ()
-) -> str:
+async def outcome_digest(conn: Any, *, without_passed_over: bool = False, without: Collection[StepKey] = ()) -> str:
     """SHA-256 (hex) over facts and outcome as of one instant. Raises NoPolicy."""
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         return await _digest(outcome_lines(conn, without_passed_over=without_passed_over, without=without))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -24,7 +23,8 @@ _CLOCK = """
 """
 _KEEP = """
     insert into invariant_runs (law, checked_at, violations, sample)
-    select law, $2, violations, sample::jsonb from unnest($1::text[], $3::int[], $4::text[]) as k(law, violations, sample)
+    select law, $2, violations, sample::jsonb
+    from unnest($1::text[], $3::int[], $4::text[]) as k(law, violations, sample)
     on conflict (law) do update
     set checked_at = excluded.checked_at, violations = excluded.violations, sample = excluded.sample
 """
@@ -62,12 +62,9 @@ async def _ask(conn: Any, question: Question, since: datetime | None) -> Finding
 
 
 async def _keep(conn: Any, now: datetime, found: Sequence[Finding]) -> None:
-    by_law: Mapping[str, list[Finding]] = {
-        law: list(findings) for law, findings in groupby(sorted(found, key=lambda each: each.law), lambda each: each.law)
-    }
-    rows = [
-        (law, sum(each.count for each in findings), orjson.dumps({each.what: each.sample for each in findings}).decode())
-        for law in LAWS
-        for findings in [by_law.get(law, [])]
-    ]
-    await conn.execute(_KEEP, [row[0] for row in rows], now, [row[1] for row in rows], [row[2] for row in rows])
+    by_law: dict[str, dict[str, Finding]] = {law: {} for law in LAWS}
+    for each in found:
+        by_law[each.law][each.what] = each
+    counts = [sum(each.count for each in findings.values()) for findings in by_law.values()]
+    samples = [orjson.dumps({what: each.sample for what, each in findings.items()}) for findings in by_law.values()]
+    await conn.execute(_KEEP, list(by_law), now, counts, [sample.decode() for sample in samples])
