@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from services.api.paging import CursorSigner
 from services.api.settings import ApiSettings
 from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from_file, keys_from_url
 from shared.adapters.crypto import FieldCipher, load_keys
+from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres.pool import Pool
+from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.adapters.rendering import Renderer
 from shared.runtime.health import Health
 
@@ -22,6 +25,7 @@ from shared.runtime.health import Health
 class ApiDeps:
     settings: ApiSettings
     pool: Pool
+    work: PostgresUnitOfWork
     cipher: FieldCipher
     verifier: TokenVerifier
     cursors: CursorSigner
@@ -37,8 +41,13 @@ async def _deps(request: Request) -> ApiDeps:
 Deps = Annotated[ApiDeps, Depends(_deps)]
 
 
-def make_deps(settings: ApiSettings, pool: Pool, *, health: Health | None = None) -> ApiDeps:
-    """The parts of the API on top of an open pool, as the settings say. Asks the database in ``/readyz``."""
+def make_deps(
+    settings: ApiSettings, pool: Pool, *, health: Health | None = None, wake: Callable[[], None] = lambda: None
+) -> ApiDeps:
+    """The parts of the API on top of an open pool, as the settings say; ``/readyz`` asks the database.
+
+    ``wake`` is called after each commit that left news in the outbox.
+    """
     cipher = FieldCipher(
         load_keys(
             file=settings.key_file,
@@ -52,6 +61,7 @@ def make_deps(settings: ApiSettings, pool: Pool, *, health: Health | None = None
     return ApiDeps(
         settings=settings,
         pool=pool,
+        work=PostgresUnitOfWork(pool, cipher, contact_value, manual_clock=settings.manual_clock, wake=wake),
         cipher=cipher,
         verifier=make_verifier(settings),
         cursors=CursorSigner(cipher.keys.derive("cursor")),

@@ -5,7 +5,6 @@ It exists in development only; ``settings.py`` refuses to start with it elsewher
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from joserfc.jwk import ECKey
 
 from services.api.tokens import KeySource, keys_given
 from shared.adapters.crypto import write_once
+from shared.adapters.wall_clock import wall_seconds
 from shared.application.principal import Role
 
 ISSUER = "https://issuer.arrears.invalid/development"
@@ -31,7 +31,7 @@ class DevIssuer:
         home: Path,
         *,
         audience: str,
-        now: Callable[[], float] = time.time,  # noqa: TID251 - a token's life is real time, whatever business time is
+        now: Callable[[], float] = wall_seconds,
     ) -> None:
         path = home / _FILE
         document = path.read_bytes() if path.exists() else write_once(path, _new_key())

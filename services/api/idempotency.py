@@ -1,10 +1,10 @@
 """Doing it once, however often it is asked: ``Idempotency-Key`` (IETF draft), inside the business transaction.
 
-    async with unit_of_work(deps.pool) as tx:
-        if replay := await once.replay(tx):
+    async with deps.work() as tx:
+        if replay := await once.replay(tx.conn):
             return replay
         payment = await record_payment(tx, ...)
-        return await once.keep(tx, created(payment, location=...))
+        return await once.keep(tx.conn, created(payment, location=...))
 
 Leaving the block commits, before the answer is sent. The key and the answer are in the same commit as the effect, so a
 crash or a refusal leaves nothing and the request may be tried again. While one runs, the lock is held by its

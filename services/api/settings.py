@@ -28,6 +28,8 @@ class ApiSettings(ProcessSettings):
     key_file: Path | None = None
     keys: SecretStr | None = None
 
+    manual_clock: bool = False
+
     @property
     def uses_development_issuer(self) -> bool:
         return self.auth_jwks_url is None and self.auth_jwks_file is None
@@ -47,4 +49,10 @@ class ApiSettings(ProcessSettings):
     def _check_keys(self) -> Self:
         if not self.in_development and self.key_file is None and self.keys is None:
             raise ValueError("outside development ARREARS_KEY_FILE or ARREARS_KEYS must be set")
+        return self
+
+    @model_validator(mode="after")
+    def _check_clock(self) -> Self:
+        if self.manual_clock and not self.in_development:
+            raise ValueError("ARREARS_MANUAL_CLOCK is for development only")
         return self

@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
+from shared.adapters.wall_clock import wall_seconds
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Unavailable
 
@@ -117,7 +118,7 @@ class TokenVerifier:
         keys: KeySource,
         expected: Expectation,
         *,
-        now: Callable[[], float] = time.time,  # noqa: TID251 - a token's life is real time, whatever business time is
+        now: Callable[[], float] = wall_seconds,
     ) -> None:
         self._keys = keys
         self._expected = expected

@@ -216,7 +216,10 @@ class SmtpConnection(asyncio.Protocol):
     def _mail(self, argument: str) -> None:
         path = _path(argument, "FROM:")
         knobs = self._desk.panel.knobs.email
-        if not self._greeted or self._sender is not None:
+        if knobs.down:
+            self._reply(b"421 4.3.2 Service not available")
+            self._close()
+        elif not self._greeted or self._sender is not None:
             self._reply(b"503 5.5.1 Bad sequence of commands")
         elif path is None:
             self._reply(b"501 5.1.7 Bad sender address syntax")

@@ -43,3 +43,12 @@ def _reason(error: phonenumbers.NumberParseException) -> str:
         phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "too short",
     }
     return reasons.get(error.error_type, "no number in it")
+
+
+def contact_value(kind: str, value: str) -> str:
+    """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled."""
+    if kind in {"mobile", "phone"}:
+        return phone(value)
+    if kind == "email":
+        return email(value)
+    return " ".join(value.split())

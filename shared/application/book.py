@@ -128,7 +128,7 @@ class TimelineEntry:
 
 @dataclass(slots=True)
 class Movements:
-    """Money of one account that may lie after its cut-off: payments, and reversals with the posting of what they undo."""
+    """Money of one account that may lie after its cut-off: payments, reversals and when what they undo was posted."""
 
     payments: list[Payment] = field(default_factory=list)
     reversals: list[tuple[datetime, datetime, int]] = field(default_factory=list)  # reversed_at, posted_at, amount

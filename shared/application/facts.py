@@ -5,7 +5,6 @@ One reader serves HTTP, imports and Kafka, so that an event means the same which
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -49,9 +48,8 @@ class Refused:
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
-_facts = {name: msgspec.json.Decoder(kind) for name, kind in FACT_TYPES.items()}
+_facts: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(kind) for name, kind in FACT_TYPES.items()}
 _canonical = msgspec.json.Encoder(order="deterministic")
-_POINTER = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 
 
 def read_event(raw: bytes, now: datetime) -> InboundEvent | Refused:
@@ -122,10 +120,9 @@ def _envelope_problems(envelope: _Envelope) -> list[Problem]:
 def _problem(error: Exception, at: str) -> Problem:
     if isinstance(error, UnicodeDecodeError):
         return Problem(at, "is not valid UTF-8")
-    match = _POINTER.match(str(error))
-    assert match is not None
-    path = (match["path"] or "").removeprefix("$").replace("[", "/").replace("]", "").replace(".", "/")
-    return Problem(at + path, match["what"])
+    what, _, rest = str(error).partition(" - at `")
+    path = rest.rstrip("`").removeprefix("$").replace("[", "/").replace("]", "").replace(".", "/")
+    return Problem(at + path, what)
 
 
 def _holds_nul(value: Any) -> bool:

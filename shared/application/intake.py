@@ -158,7 +158,8 @@ async def _apply_fresh(
     verdicts: list[Verdict | None],
 ) -> None:
     ledger = await _open_ledger(tx, shelf, [events[index] for index in fresh])
-    again = await _drop_seen(tx, [events[index] for index in fresh], late := [None] * len(fresh))
+    late: list[Verdict | None] = [None] * len(fresh)
+    again = await _drop_seen(tx, [events[index] for index in fresh], late)
     blocked = await tx.blocked(CONSUMER, ledger.book.customers)
     taken: dict[tuple[str, str], tuple[bytes, Verdict]] = {}
     lines: list[InboxLine] = []

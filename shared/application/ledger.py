@@ -96,7 +96,7 @@ def _report(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> V
         return Verdict(Answer.STALE, "a newer report of the account is known; filed in its history")
     if before is not None and before.customer_id != customer_id:
         _move_account(ledger, before, customer_id)
-    account = _account(ledger, fact, customer_id, before)
+    account = _account(fact, customer_id, before)
     ledger.owners[fact.account_id] = customer_id
     _match_waiting_payments(ledger, account)
     ledger.book.put_account(_restood(ledger, account))
@@ -136,12 +136,10 @@ def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Sn
         "credit_limit": fact.credit_limit,
         "dues": [[due.due_date.isoformat(), due.minimum_due, due.unpaid] for due in fact.dues],
     }
-    return Snapshot(
-        fact.account_id, fact.currency, fact.sequence, fact.cutoff_at, stale, event.fingerprint, body
-    )
+    return Snapshot(fact.account_id, fact.currency, fact.sequence, fact.cutoff_at, stale, event.fingerprint, body)
 
 
-def _account(ledger: Ledger, fact: DelinquencyReported, customer_id: str, before: Account | None) -> Account:
+def _account(fact: DelinquencyReported, customer_id: str, before: Account | None) -> Account:
     dues = tuple(Due(due.due_date, due.minimum_due, due.unpaid) for due in fact.dues)
     balances = Balances(fact.balances.principal, fact.balances.interest, fact.balances.fees, fact.balances.penalty)
     status = AccountStatus.OPEN
@@ -385,9 +383,7 @@ def _closed(ledger: Ledger, event: InboundEvent, fact: AccountClosed) -> Verdict
         )
     if not _newer(account, fact.sequence):
         return Verdict(Answer.STALE, "a newer report of the account is known")
-    changed = replace(
-        account, status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence
-    )
+    changed = replace(account, status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence)
     _after_status(ledger, changed, event.type, "account.closed", {"reason": fact.reason})
     return ACCEPTED
 
@@ -431,9 +427,7 @@ def _merged(ledger: Ledger, event: InboundEvent, fact: CustomerMerged) -> Verdic
 def _move_account(ledger: Ledger, account: Account, customer_id: str) -> None:
     moved = replace(account, customer_id=customer_id)
     ledger.book.accounts_of(account.customer_id).pop(account.key, None)
-    ledger.book.changes.set_timer(
-        account.customer_id, "bucket_roll", f"{account.account_id}/{account.currency}", None
-    )
+    ledger.book.changes.set_timer(account.customer_id, "bucket_roll", f"{account.account_id}/{account.currency}", None)
     ledger.book.put_account(moved)
     ledger.owners[account.account_id] = customer_id
 

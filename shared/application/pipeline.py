@@ -1,8 +1,8 @@
 """The consumer pipeline: our own events, from whichever transport, into use cases. Once, in order per customer.
 
-A batch is one transaction: lock the customers, enter the events into the inbox, drop those that were there, run each use
-case on its events, commit. A batch that fails is tried customer by customer; a customer that still fails is parked for
-this consumer alone, and what comes for them later queues behind.
+A batch is one transaction: lock the customers, enter the events into the inbox, drop those that were there, run each
+use case on its events, commit. A batch that fails is tried customer by customer; a customer that still fails is parked
+for this consumer alone, and what comes for them later queues behind.
 """
 
 from __future__ import annotations

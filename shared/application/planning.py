@@ -17,7 +17,7 @@ from shared.application.judging import PolicyShelf, zone_of
 from shared.application.pipeline import OurEvent
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
-from shared.domain.case import Case, CaseState, CaseStanding
+from shared.domain.case import Case, CaseStanding, CaseState
 from shared.domain.follow_up import (
     FollowUpState,
     Identity,
@@ -146,9 +146,7 @@ class Planner:
                 planned = _follow_up(case, coming, FollowUpState.PLANNED, None)
                 changes.follow_ups.append(planned)
         changes.planned[case.case_id] = None if planned is None else planned.follow_up_id
-        book.changes.set_timer(
-            case.customer_id, FOLLOW_UP, str(case.case_id), None if coming is None else coming.at
-        )
+        book.changes.set_timer(case.customer_id, FOLLOW_UP, str(case.case_id), None if coming is None else coming.at)
 
     def _issue(self, book: Book, file: CaseFile, selection: Selection, changes: PlanningChanges) -> None:
         case, step = file.case, selection.step
@@ -205,9 +203,7 @@ def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:
     return Announcement("arrears.reminder", "arrears.reminder.due.v1", follow_up.customer_id, data)
 
 
-def _work_item(
-    follow_up: FollowUp, bucket: str, standing: CaseStanding, due_on: date, policy: Policy
-) -> WorkItem:
+def _work_item(follow_up: FollowUp, bucket: str, standing: CaseStanding, due_on: date, policy: Policy) -> WorkItem:
     rank = next((index for index, known in enumerate(policy.buckets, 1) if known.name == bucket), 0)
     return WorkItem(
         item_id=derive("work", follow_up.follow_up_id),
@@ -217,5 +213,3 @@ def _work_item(
         priority=rank,
         due_on=due_on,
     )
-
-

@@ -1,8 +1,8 @@
 """An account: what core banking last reported, and where it stands with the money that moved since.
 
 Truth and estimate: a report is a snapshot as of ``cutoff_at``. A payment is in it iff ``posted_at <= cutoff_at``; later
-payments are taken off the oldest due first; a later reversal of a payment inside the snapshot is added back to the newest
-due. What follows from both is an estimate until the next snapshot, which wins.
+payments are taken off the oldest due first; a later reversal of a payment inside the snapshot is added back to the
+newest due. What follows from both is an estimate until the next snapshot, which wins.
 """
 
 from __future__ import annotations
@@ -117,8 +117,7 @@ def stand(reported: Iterable[Due], since: MoneySince) -> Standing:
 
 def _add_back(dues: list[Due], since: MoneySince) -> list[Due]:
     if not dues:
-        assert since.given_back_on is not None
-        return [Due(since.given_back_on, since.given_back, since.given_back)]
+        return [] if since.given_back_on is None else [Due(since.given_back_on, since.given_back, since.given_back)]
     newest = dues[-1]
     unpaid = newest.unpaid + since.given_back
     return [*dues[:-1], replace(newest, unpaid=unpaid, minimum_due=max(newest.minimum_due, unpaid))]

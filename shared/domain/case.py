@@ -107,7 +107,9 @@ def _text(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def _roll(accounts: Sequence[Account], policy: Policy, today: date) -> tuple[tuple[Account, ...], tuple[BucketEntry, ...]]:
+def _roll(
+    accounts: Sequence[Account], policy: Policy, today: date
+) -> tuple[tuple[Account, ...], tuple[BucketEntry, ...]]:
     rolled: list[Account] = []
     entries: list[BucketEntry] = []
     for account in accounts:

@@ -2,8 +2,9 @@
 
 The schedule is a function of facts, policy and date, never of when we last ran. ``select`` replays a case's standings
 against the ladder and says, for every step that became due up to now, at which instant it was due and whether it was
-the newest one then. ``reconcile`` holds that against what is on record: the newest unrecorded step is issued, every other
-one is recorded as passed over. Running late, twice or every minute therefore ends with the same steps accounted for.
+the newest one then. ``reconcile`` holds that against what is on record: the newest unrecorded step is issued, every
+other one is recorded as passed over. Running late, twice or every minute therefore ends with the same steps accounted
+for.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
         if standing.anchor is None:
             taken.clear()  # cured: what comes after is a new episode
             continue
-        due, later = _due_under(outlook, index, standing, until, now, taken)
+        due, later = _due_under(outlook, index, standing.anchor, until, now, taken)
         found += due
         taken.update(selection.step.id for selection in due)
         coming = later if until is None else None
@@ -151,11 +152,11 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
 
 
 def _due_under(
-    outlook: Outlook, index: int, standing: CaseStanding, until: datetime | None, now: datetime, taken: set[str]
+    outlook: Outlook, index: int, anchor: date, until: datetime | None, now: datetime, taken: set[str]
 ) -> tuple[list[Selection], Selection | None]:
-    assert standing.anchor is not None
+    standing = outlook.standings[index]
     candidates: list[tuple[datetime, datetime, int, Step]] = []
-    for step, due_at in outlook.timetable.instants(standing.segment, standing.anchor, outlook.zone):
+    for step, due_at in outlook.timetable.instants(standing.segment, anchor, outlook.zone):
         if step.id in taken or not step.conditions.enough_past_due(standing.past_due):
             continue
         at = _effective(outlook, step, standing, due_at)
@@ -166,7 +167,7 @@ def _due_under(
     coming: Selection | None = None
     for position, (at, due_at, _, step) in enumerate(candidates):
         last_at_once = position + 1 == len(candidates) or candidates[position + 1][0] != at
-        selection = Selection(step, standing.anchor, due_at, at, last_at_once, index)
+        selection = Selection(step, anchor, due_at, at, last_at_once, index)
         if at <= now:
             due.append(selection)
         elif selection.newest:

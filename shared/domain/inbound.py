@@ -5,11 +5,11 @@ Amounts are integers in minor units; instants carry an offset; dates are the ban
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from shared.domain.money import KNOWN_CURRENCIES, MAX_AMOUNT
@@ -166,49 +166,73 @@ def problems_of(fact: Fact, now: datetime) -> list[Problem]:
 
 
 def _problems(fact: Fact, now: datetime) -> Iterator[Problem]:
-    latest = now + CLOCK_SKEW
-    match fact:
-        case DelinquencyReported():
-            yield from _identifiers(fact, "account_id", "customer_id", "product")
-            yield from _past("/data/cutoff_at", fact.cutoff_at, latest)
-            yield from _sequence(fact.sequence)
-            yield from _currency(fact.currency)
-            if not (len(fact.card_last4) == 4 and fact.card_last4.isascii() and fact.card_last4.isdigit()):
-                yield Problem("/data/card_last4", "must be four digits")
-            yield from _amount("/data/credit_limit", fact.credit_limit)
-            for part in ("principal", "interest", "fees", "penalty"):
-                yield from _amount(f"/data/balances/{part}", getattr(fact.balances, part))
-            yield from _dues(fact)
-            if fact.customer is not None:
-                yield from _customer(fact.customer)
-        case PaymentPosted():
-            yield from _identifiers(fact, "payment_id", "account_id", "channel")
-            yield from _amount("/data/amount", fact.amount, least=1)
-            yield from _currency(fact.currency)
-            yield from _past("/data/posted_at", fact.posted_at, latest)
-            if not EARLIEST <= fact.value_date <= (latest + timedelta(days=370)).date():
-                yield Problem("/data/value_date", "is not a believable date")
-        case PaymentReversed():
-            yield from _identifiers(fact, "reversal_id", "payment_id", "account_id", "reason")
-            yield from _amount("/data/amount", fact.amount, least=1)
-            yield from _currency(fact.currency)
-            yield from _past("/data/reversed_at", fact.reversed_at, latest)
-        case CustomerUpdated():
-            yield from _identifiers(fact, "customer_id")
-            yield from _customer(fact.customer)
-        case AccountChargedOff():
-            yield from _identifiers(fact, "account_id")
-            yield from _currency(fact.currency)
-            yield from _past("/data/charged_off_at", fact.charged_off_at, latest)
-            yield from _amount("/data/amount", fact.amount)
-        case AccountClosed():
-            yield from _identifiers(fact, "account_id")
-            yield from _currency(fact.currency)
-            yield from _sequence(fact.sequence)
-        case CustomerMerged():
-            yield from _identifiers(fact, "from_customer_id", "into_customer_id")
-            if fact.from_customer_id == fact.into_customer_id:
-                yield Problem("/data/into_customer_id", "must not be the customer that is merged away")
+    return _CHECKS[type(fact)](fact, now + CLOCK_SKEW)
+
+
+def _report(fact: DelinquencyReported, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "account_id", "customer_id", "product")
+    yield from _past("/data/cutoff_at", fact.cutoff_at, latest)
+    yield from _sequence(fact.sequence)
+    yield from _currency(fact.currency)
+    if not (len(fact.card_last4) == 4 and fact.card_last4.isascii() and fact.card_last4.isdigit()):
+        yield Problem("/data/card_last4", "must be four digits")
+    yield from _amount("/data/credit_limit", fact.credit_limit)
+    for part in ("principal", "interest", "fees", "penalty"):
+        yield from _amount(f"/data/balances/{part}", getattr(fact.balances, part))
+    yield from _dues(fact)
+    if fact.customer is not None:
+        yield from _customer(fact.customer)
+
+
+def _payment(fact: PaymentPosted, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "payment_id", "account_id", "channel")
+    yield from _amount("/data/amount", fact.amount, least=1)
+    yield from _currency(fact.currency)
+    yield from _past("/data/posted_at", fact.posted_at, latest)
+    if not EARLIEST <= fact.value_date <= (latest + timedelta(days=370)).date():
+        yield Problem("/data/value_date", "is not a believable date")
+
+
+def _reversal(fact: PaymentReversed, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "reversal_id", "payment_id", "account_id", "reason")
+    yield from _amount("/data/amount", fact.amount, least=1)
+    yield from _currency(fact.currency)
+    yield from _past("/data/reversed_at", fact.reversed_at, latest)
+
+
+def _update(fact: CustomerUpdated, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "customer_id")
+    yield from _customer(fact.customer)
+
+
+def _charge_off(fact: AccountChargedOff, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "account_id")
+    yield from _currency(fact.currency)
+    yield from _past("/data/charged_off_at", fact.charged_off_at, latest)
+    yield from _amount("/data/amount", fact.amount)
+
+
+def _closing(fact: AccountClosed, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "account_id")
+    yield from _currency(fact.currency)
+    yield from _sequence(fact.sequence)
+
+
+def _merger(fact: CustomerMerged, latest: datetime) -> Iterator[Problem]:
+    yield from _identifiers(fact, "from_customer_id", "into_customer_id")
+    if fact.from_customer_id == fact.into_customer_id:
+        yield Problem("/data/into_customer_id", "must not be the customer that is merged away")
+
+
+_CHECKS: dict[type, Callable[[Any, datetime], Iterator[Problem]]] = {
+    DelinquencyReported: _report,
+    PaymentPosted: _payment,
+    PaymentReversed: _reversal,
+    CustomerUpdated: _update,
+    AccountChargedOff: _charge_off,
+    AccountClosed: _closing,
+    CustomerMerged: _merger,
+}
 
 
 def _text(field: str, value: str, longest: int = MAX_TEXT) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """A logical message and its attempts: the states, and which way each may move.
 
-A message is *submitting* while an attempt at a provider is marked; *in doubt* when nobody knows whether the provider has
-it. A doubt is resolved by asking or waiting, never by sending again.
+A message is *submitting* while an attempt at a provider is marked; *in doubt* when nobody knows whether the provider
+has it. A doubt is resolved by asking or waiting, never by sending again.
 """
 
 from __future__ import annotations

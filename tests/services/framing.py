@@ -10,21 +10,20 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from services.api.app import create_app
-from services.api.deps import ApiDeps, Deps, make_verifier
+from services.api.deps import Deps, make_deps
 from services.api.dev_issuer import DevIssuer
 from services.api.etags import ExpectedVersion, etag, not_modified
 from services.api.idempotency import Idempotent
 from services.api.limits import Currency, Identifier, Int64, MinorUnits, QueryInt, ShortText
-from services.api.paging import CursorSigner, Page, Paging
+from services.api.paging import Page, Paging
 from services.api.responses import Json, created
 from services.api.routes import health
 from services.api.routing import noun_router
 from services.api.security import require
 from services.api.settings import ApiSettings
-from shared.adapters.crypto import FieldCipher, load_keys
+from shared.adapters.postgres.pool import Pool
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Invalid, NotFound
-from shared.runtime.health import Health
 
 Reader = Annotated[Principal, require(Role.COLLECTOR, Role.AUDITOR)]
 Writer = Annotated[Principal, require(Role.COLLECTOR)]
@@ -57,16 +56,16 @@ async def list_widgets(caller: Reader, page: Paging, name: ShortText | None = No
 
 @widgets.post("", response_model=Widget, status_code=201)
 async def create_widget(body: WidgetIn, caller: Writer, deps: Deps, once: Idempotent) -> Response:
-    async with deps.pool.acquire() as connection, connection.transaction():
-        if replay := await once.replay(connection):
+    async with deps.work() as tx:
+        if replay := await once.replay(tx.conn):
             return replay
         if body.name == "refused":
             raise Conflict("No.", code="widget-refused")
-        number = await connection.fetchval("insert into widgets (name) values ($1) returning id", body.name)
+        number = await tx.conn.fetchval("insert into widgets (name) values ($1) returning id", body.name)
         if body.name.startswith("slow"):
             await asyncio.sleep(0.3)
         answer = created(Widget(id=str(number), name=body.name, amount=body.amount), location=f"/v1/widgets/{number}")
-        return await once.keep(connection, answer)
+        return await once.keep(tx.conn, answer)
 
 
 @widgets.get("/{widget_id}", response_model=Widget)
@@ -104,16 +103,7 @@ async def get_unstorable(caller: Reader, deps: Deps) -> Json:
 
 def make_app(home: Path, pool=None, **settings):
     """The application and the issuer of its tokens."""
-    configured = ApiSettings(environment="development", home=home, **settings)
-    cipher = FieldCipher(load_keys(file=None, inline=None, home=home, development=True))
-    deps = ApiDeps(
-        settings=configured,
-        pool=pool,
-        cipher=cipher,
-        verifier=make_verifier(configured),
-        cursors=CursorSigner(cipher.keys.derive("cursor")),
-        health=Health(),
-    )
+    deps = make_deps(ApiSettings(environment="development", home=home, **settings), pool or Pool(None, 1))
     return create_app(deps, routers=(health.router, widgets, gadgets)), DevIssuer(home, audience="arrears")
 
 

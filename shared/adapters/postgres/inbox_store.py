@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any
 
 from shared.adapters.postgres.rows import Rows
 from shared.adapters.postgres.session import Session
 from shared.application.ports import InboxLine, ParkedEvent, Seen
+from shared.application.retrying import Parked
 
 _INBOX = Rows(
     "arrears.inbox",
@@ -55,7 +55,10 @@ class InboxTables(Session):
     async def add_to_inbox(self, consumer: str, lines: Sequence[InboxLine]) -> None:
         await _INBOX.write(
             self.conn,
-            [(consumer, source, key, mark, answer, reason, who, self.now) for source, key, mark, answer, reason, who in lines],
+            [
+                (consumer, source, key, mark, answer, reason, who, self.now)
+                for source, key, mark, answer, reason, who in lines
+            ],
         )
 
     async def take(self, consumer: str, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -107,18 +110,42 @@ class InboxTables(Session):
             self.now,
         )
 
-    async def parked_due(self, consumer: str, limit: int) -> list[Any]:
+    async def parked_due(self, consumer: str, limit: int) -> list[Parked]:
         """The first waiting event of each customer whose time has come; a dead one holds its customer back."""
-        return list(
-            await self.conn.fetch(
-                """
-                select distinct on (customer_id) entry, customer_id, source, event_id, type, envelope_enc, tries,
-                       state, not_before
-                from parked where consumer = $1 and state in ('parked', 'dead')
-                order by customer_id, entry
-                limit $2
-                """,
-                consumer,
-                limit,
-            )
+        rows = await self.conn.fetch(
+            """
+            select entry, customer_id, source, event_id, type, envelope_enc, tries from (
+                select distinct on (customer_id) * from parked
+                where consumer = $1 and state in ('parked', 'dead') order by customer_id, entry
+            ) first
+            where state = 'parked' and not_before <= clock_timestamp() order by entry limit $2
+            """,
+            consumer,
+            limit,
+        )
+        return [Parked(*(*row[:5], self._kept(consumer, row[2], row[3], row[5]), row[6])) for row in rows]
+
+    def _kept(self, consumer: str, source: str, event_id: str, sealed: bytes) -> bytes:
+        return self.cipher.decrypt_bytes("parked", "envelope", f"{consumer}/{source}/{event_id}", sealed)
+
+    async def end_parked(self, entry: int, state: str, actor: str = "retrier") -> bool:
+        """Take a parked event off the waiting list; false when it is not on it any more."""
+        ended = await self.conn.fetchval(
+            "update parked set state = $2, ended_at = $3, ended_by = $4 where entry = $1 and state = 'parked'"
+            " returning entry",
+            entry,
+            state,
+            self.now,
+            actor,
+        )
+        return ended is not None
+
+    async def fail_parked(self, entry: int, error: str, retry_in: timedelta, *, dead: bool) -> None:
+        await self.conn.execute(
+            "update parked set tries = tries + 1, error = $2, not_before = clock_timestamp() + $3::interval,"
+            " state = case when $4 then 'dead' else 'parked' end where entry = $1 and state = 'parked'",
+            entry,
+            error,
+            retry_in,
+            dead,
         )

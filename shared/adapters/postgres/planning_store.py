@@ -108,7 +108,8 @@ class PlanningTables(Session):
                       and a.bucket <> 'M0' and a.status <> 'closed'
                       and not exists (
                         select 1 from holds other
-                        where other.account_id = a.account_id and other.released_at is null and other.kind = any($2::text[])
+                        where other.account_id = a.account_id and other.released_at is null
+                          and other.kind = any($2::text[])
                       )))
             """,
             list(files),

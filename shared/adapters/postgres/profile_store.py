@@ -57,9 +57,7 @@ _POINTS = Rows(
 
 
 class ProfileTables(Session):
-    async def save_customers(
-        self, pages: Mapping[str, CustomerPage], profiles: Mapping[str, ReportedCustomer]
-    ) -> None:
+    async def save_customers(self, pages: Mapping[str, CustomerPage], profiles: Mapping[str, ReportedCustomer]) -> None:
         await _CUSTOMERS.write(
             self.conn,
             (
@@ -120,13 +118,11 @@ class ProfileTables(Session):
                 reported.setdefault(point_id, (customer_id, position, point, value, bidx, readable))
         await _POINTS.write(
             self.conn,
-            (
-                self._point_row(point_id, *about)
-                for point_id, about in reported.items()
-                if point_id not in known
-            ),
+            (self._point_row(point_id, *about) for point_id, about in reported.items() if point_id not in known),
         )
-        await self._set_points([key for key, row in known.items() if key not in reported and row[2] != "removed"], "removed")
+        await self._set_points(
+            [key for key, row in known.items() if key not in reported and row[2] != "removed"], "removed"
+        )
         await self._set_points([key for key, row in known.items() if key in reported and row[2] == "removed"], "active")
         await self._move_points(known, reported)
 
@@ -137,7 +133,14 @@ class ProfileTables(Session):
             return point.value, False
 
     def _point_row(
-        self, point_id: UUID, customer_id: str, position: int, point: ReportedPoint, value: str, bidx: bytes, readable: bool
+        self,
+        point_id: UUID,
+        customer_id: str,
+        position: int,
+        point: ReportedPoint,
+        value: str,
+        bidx: bytes,
+        readable: bool,
     ) -> tuple[Any, ...]:
         last4 = self.cipher.blind(LAST4_INDEX, value[-4:]) if point.kind in ("mobile", "phone") else None
         return (
@@ -159,7 +162,8 @@ class ProfileTables(Session):
     async def _set_points(self, point_ids: list[UUID], state: str) -> None:
         if point_ids:
             await self.conn.execute(
-                "update contact_points set state = $2, state_reason = null, updated_at = $3 where point_id = any($1::uuid[])",
+                "update contact_points set state = $2, state_reason = null, updated_at = $3"
+                " where point_id = any($1::uuid[])",
                 point_ids,
                 state,
                 self.now,
@@ -185,7 +189,8 @@ class ProfileTables(Session):
     async def merge_customer(self, origin: str, target: str) -> None:
         """Move what belongs to the person, and what must keep protecting them, to the customer that stays."""
         points = await self.conn.fetch(
-            "select point_id, kind, source, position, value_enc, state from contact_points where customer_id = $1", origin
+            "select point_id, kind, source, position, value_enc, state from contact_points where customer_id = $1",
+            origin,
         )
         rows = [self._moved_point(target, point) for point in points]
         await _POINTS.write(self.conn, rows)
@@ -212,7 +217,17 @@ class ProfileTables(Session):
         last4 = self.cipher.blind(LAST4_INDEX, value[-4:]) if point[1] in ("mobile", "phone") else None
         sealed = self.cipher.encrypt("contact_points", "value", str(point_id), value)
         return (
-            point_id, target, point[1], point[2], "staff", point[3], sealed, bidx, last4, point[5], None, self.now, self.now,
-        )  # fmt: skip
-
-
+            point_id,
+            target,
+            point[1],
+            point[2],
+            "staff",
+            point[3],
+            sealed,
+            bidx,
+            last4,
+            point[5],
+            None,
+            self.now,
+            self.now,
+        )

@@ -15,14 +15,13 @@ class RawJson(bytes):
 class Rows:
     """How rows of one table are written. ``columns`` maps names to PostgreSQL types, in the order of the tuples."""
 
-    def __init__(self, table: str, columns: dict[str, str], conflict: str = "", *, ordered_by: int | None = None) -> None:
+    def __init__(self, table: str, columns: dict[str, str], conflict: str = "") -> None:
         self.table = table
         self.names = tuple(columns)
         self._plain = not conflict
-        self._ordered_by = ordered_by
         arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(columns.values(), 1))
         names = ", ".join(self.names)
-        self.sql = f"insert into {table} ({names}) select * from unnest({arrays}) {conflict}"
+        self.sql = f"insert into {table} ({names}) select * from unnest({arrays}) {conflict}"  # noqa: S608 - constants
 
     async def write(self, conn: Any, rows: Iterable[Sequence[Any]]) -> None:
         batch = list(rows)
@@ -33,8 +32,6 @@ class Rows:
                 self.table.removeprefix("arrears."), schema_name="arrears", columns=self.names, records=batch
             )
             return
-        if self._ordered_by is not None:
-            batch.sort(key=lambda row: row[self._ordered_by or 0])
         await conn.execute(self.sql, *map(list, zip(*batch, strict=True)))
 
 

@@ -286,10 +286,7 @@ class SaveTables(ProfileTables):
         )
         await _STANDINGS.write(
             conn,
-            (
-                (case_id, seq, s.at, s.anchor, dict(s.past_due), s.segment)
-                for case_id, seq, s in changes.standings
-            ),
+            ((case_id, seq, s.at, s.anchor, dict(s.past_due), s.segment) for case_id, seq, s in changes.standings),
         )
         await _BUCKETS.write(
             conn,

@@ -7,13 +7,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.adapters.postgres.inbox_store import InboxTables
-from shared.adapters.postgres.save import SaveTables
 from shared.adapters.postgres.book_store import BookTables
+from shared.adapters.postgres.inbox_store import InboxTables
+from shared.adapters.postgres.message_store import MessageTables
+from shared.adapters.postgres.planning_store import PlanningTables
+from shared.adapters.postgres.save import SaveTables
 from shared.adapters.postgres.session import Cipher, Normaliser
+from shared.adapters.postgres.settling_store import SettlingTables
 
 
-class PostgresTransaction(InboxTables, BookTables, SaveTables):
+class PostgresTransaction(InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables):
     """Every store on one connection and transaction."""
 
 
@@ -28,12 +31,14 @@ class PostgresUnitOfWork:
         *,
         manual_clock: bool = False,
         wake: Callable[[], None] = lambda: None,
+        observe: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._cipher = cipher
         self._normalise = normalise
         self._manual_clock = manual_clock
         self._wake = wake
+        self._observe = observe
 
     def __call__(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._transaction()
@@ -42,7 +47,9 @@ class PostgresUnitOfWork:
     async def _transaction(self) -> AsyncIterator[PostgresTransaction]:
         async with self._pool.acquire() as conn:
             async with conn.transaction():
-                tx = PostgresTransaction(conn, await self._now(conn), self._cipher, self._normalise)
+                now = await self._now(conn)
+                self._observe(now)
+                tx = PostgresTransaction(conn, now, self._cipher, self._normalise)
                 yield tx
             if tx.announced:
                 self._wake()

@@ -78,7 +78,9 @@ async def test_appends_at_once_are_told_where_their_own_lines_are(tmp_path: Path
     await log.aclose()
 
 
-async def test_a_refused_write_leaves_no_byte_and_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_write_leaves_no_byte_and_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = Ledger(tmp_path / "log.ndjson")
 
     def full(*_: object) -> int:
@@ -103,7 +105,17 @@ class Process:
     """The sandbox as its users run it."""
 
     def __init__(self, home: Path) -> None:
-        command = [sys.executable, "-m", "services.sandbox", "--home", str(home), "--http-port", "0", "--smtp-port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "services.sandbox",
+            "--home",
+            str(home),
+            "--http-port",
+            "0",
+            "--smtp-port",
+            "0",
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert self.process.stdout is not None
         self.ready = json.loads(self.process.stdout.readline())

@@ -106,7 +106,7 @@ async def test_an_empty_mail_is_a_mail(sandbox: Running) -> None:
 
 
 async def test_a_connection_lost_in_the_middle_takes_nothing(sandbox: Running) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.smtp_port)
+    _, writer = await asyncio.open_connection("127.0.0.1", sandbox.smtp_port)
     writer.write(HELLO + ENVELOPE + b"Subject: x\r\n\r\nhalf a mail\r\n")
     await writer.drain()
     await asyncio.sleep(0.05)

@@ -131,8 +131,8 @@ def _phrase(name: str) -> str:
 
 
 def encoded(text: str) -> str:
-    """A header value: as it is when short ASCII, else encoded words (RFC 2047), folded, none cutting a character."""
-    if text.isascii() and len(text) <= 900 and "=?" not in text:
+    """A header value: as it is when short ASCII that a reader would not trim, else encoded words (RFC 2047), folded, none cutting a character."""
+    if text.isascii() and len(text) <= 900 and "=?" not in text and text == text.strip():
         return text
     words: list[str] = []
     piece = b""

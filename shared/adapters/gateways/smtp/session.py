@@ -69,7 +69,10 @@ class Dialogue(asyncio.Protocol):
             future.set_result(None)
 
     async def replies(self, wanted: int, seconds: float) -> list[Reply]:
-        """The next ``wanted`` replies. Raises Disconnected, or TimeoutError after ``seconds``."""
+        """The next ``wanted`` replies, or the fewer that came before the connection was lost.
+
+        Raises Disconnected when there is none, TimeoutError after ``seconds``.
+        """
         if len(self._replies) < wanted and not self.lost:
             future = asyncio.get_running_loop().create_future()
             self._waiting = (wanted, future)
@@ -78,7 +81,7 @@ class Dialogue(asyncio.Protocol):
                     await future
             finally:
                 self._waiting = None
-        if len(self._replies) < wanted:
+        if not self._replies:
             raise Disconnected("the server closed the connection")
         taken, self._replies = self._replies[:wanted], self._replies[wanted:]
         return taken
@@ -171,9 +174,11 @@ class Session:
             if replies[-1].code == 354:
                 # It would take a mail for nobody: there is no way back to a clean state but the door.
                 self.close()
-            elif not self._closed:
+            elif self.usable:
                 await self._reset()
             return outcome_of(reply, point)
+        if len(replies) < len(wanted):
+            raise Disconnected("the server closed the connection")
         return None
 
     def _leave_if_closing(self, reply: Reply) -> None:
@@ -181,8 +186,13 @@ class Session:
             self.close()
 
     async def _reset(self) -> None:
-        self._transport.write(b"RSET\r\n")
-        [reply] = await self._dialogue.replies(1, self._timeout)
+        """Back to a clean state for the next mail; what this one came to is already known."""
+        try:
+            self._transport.write(b"RSET\r\n")
+            [reply] = await self._dialogue.replies(1, self._timeout)
+        except OSError:
+            self.close()
+            return
         if reply.code != 250:
             self.close()
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, LargeBinary, MetaData, SmallInteger, String, text
 from sqlalchemy import BigInteger as _BigInteger
 from sqlalchemy import Boolean as _Boolean
+from sqlalchemy import CheckConstraint, LargeBinary, MetaData, SmallInteger, String, text
 from sqlalchemy import Date as _Date
 from sqlalchemy import DateTime as _DateTime
 from sqlalchemy import Integer as _Integer
 from sqlalchemy import Text as _Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as _UUID
 from sqlmodel import Field, SQLModel
 
@@ -103,10 +103,6 @@ def digest(*, null: bool = False) -> Any:
 
 def json(*, null: bool = False, default: str | None = None) -> Any:
     return _column(JSONB, null=null, pk=False, default=default)
-
-
-def word_list(*, default: str = "'{}'") -> Any:
-    return _column(ARRAY(_Text), null=False, pk=False, default=default)
 
 
 def row_version() -> Any:

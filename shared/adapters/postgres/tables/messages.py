@@ -19,7 +19,6 @@ from shared.adapters.postgres.tables.columns import (
     secret,
     small,
     uuid,
-    word_list,
     words,
 )
 
@@ -48,7 +47,7 @@ class MessageRow(Table, table=True):
     policy_version: int = number()
     purpose: str = words()
     template: str = words()
-    channels: Any = word_list()
+    channels: Any = json()
     channel: str | None = words(null=True)
     state: str = words()
     not_before: Any = instant()

@@ -1,6 +1,6 @@
 """first tables
 
-Revision: 4e5b290d6f83
+Revision: 9af5f8750f5c
 After: nothing
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "4e5b290d6f83"
+revision = "9af5f8750f5c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -499,7 +499,7 @@ def upgrade() -> None:
         sa.Column("policy_version", sa.Integer(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("template", sa.Text(), nullable=False),
-        sa.Column("channels", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("channels", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("channel", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),

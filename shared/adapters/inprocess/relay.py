@@ -1,0 +1,104 @@
+"""The transport of the embedded suite: outbox rows go, in order, through the codec into each consumer's pipeline.
+
+The same bytes and the same pipeline as with Kafka; a row is marked sent when every consumer has applied or parked it, so a
+crash between makes a second delivery, which the inbox drops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+
+import orjson
+import structlog
+
+from shared.adapters.codec import Envelope, decode_structured, encode_structured
+from shared.application.pipeline import SOURCE, Consumer, OurEvent, consume
+from shared.application.ports import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+
+class InProcessRelay:
+    """Delivers to ``consumers``. ``wake`` is set by whoever leaves news in the outbox; a slow poll stands behind it."""
+
+    def __init__(
+        self, pool: Any, work: UnitOfWork, consumers: Sequence[Consumer], *, batch: int = 1000, poll: float = 0.5
+    ) -> None:
+        self._pool = pool
+        self._work = work
+        self._consumers = consumers
+        self._batch = batch
+        self._poll = poll
+        self.wake = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self.wake.clear()
+            if not await self.deliver():
+                await _first(self.wake, stop, within=self._poll)
+
+    async def deliver(self) -> int:
+        """One batch, oldest first; the number of rows that were delivered."""
+        async with self._pool.acquire() as conn:
+            rows = await conn.fetch(
+                "select seq, id, aggregatetype, aggregateid, type, payload, at from outbox"
+                " where sent_at is null order by seq limit $1",
+                self._batch,
+            )
+        if not rows:
+            return 0
+        events = [_received(row["aggregatetype"], _travelled(row)) for row in rows]
+        await asyncio.gather(*(consume(self._work, consumer, events) for consumer in self._consumers))
+        async with self._pool.acquire() as conn:
+            await conn.execute(
+                "update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])",
+                [row["seq"] for row in rows],
+            )
+        return len(rows)
+
+
+def _travelled(row: Any) -> bytes:
+    """The bytes that would lie in the topic."""
+    return encode_structured(
+        Envelope(
+            id=str(row["id"]),
+            source=SOURCE,
+            type=row["type"],
+            data=orjson.dumps(row["payload"]),
+            subject=row["aggregateid"],
+            time=row["at"],
+            partitionkey=row["aggregateid"],
+        )
+    )
+
+
+def _received(topic: str, body: bytes) -> OurEvent:
+    event = decode_structured(body)
+    if event.subject is None or event.time is None:
+        raise ValueError("an event of ours names its customer and its time")
+    return OurEvent(
+        id=event.id,
+        type=event.type,
+        topic=topic,
+        customer_id=event.subject,
+        at=event.time.astimezone(UTC),
+        data=event.payload(),
+        envelope=body,
+    )
+
+
+def read_kept(topic: str, body: bytes) -> OurEvent:
+    """An event as it was parked."""
+    return _received(topic, body)
+
+
+async def _first(*events: asyncio.Event, within: float) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,165 @@
+"""Attempts after the mark: answers, receipts, leases that ran out, doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from shared.adapters.postgres.session import Session
+from shared.application.doubts import Doubt
+from shared.application.settling import OpenAttempt, Settlement, SettlingChanges
+from shared.domain.message import AttemptState, MessageState
+
+
+class SettlingTables(Session):
+    async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]:
+        rows = await self.conn.fetch(
+            """
+            select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, a.fence, m.state,
+                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels
+            from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
+            """,
+            list(attempt_ids),
+        )
+        return {
+            row[0]: OpenAttempt(
+                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], tuple(row[13]))
+            )
+            for row in rows
+        }
+
+    async def save_settling(self, changes: SettlingChanges) -> None:
+        if changes.attempts:
+            await self._save_attempts(changes)
+        if changes.messages:
+            await self.conn.execute(
+                """
+                update messages m set state = k.state, reason = k.reason, channels = k.channels, updated_at = $5,
+                    not_before = case when k.state = 'planned' then $5 else m.not_before end,
+                    row_version = m.row_version + 1
+                from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[]) as k(message_id, state, reason, channels)
+                where m.message_id = k.message_id
+                """,
+                [row[0] for row in changes.messages],
+                [row[1] for row in changes.messages],
+                [row[2] for row in changes.messages],
+                [list(row[3]) for row in changes.messages],
+                self.now,
+            )
+        if changes.bad_points:
+            await self.conn.execute(
+                """
+                update contact_points p set state = 'bad', state_reason = k.reason, updated_at = $3
+                from unnest($1::uuid[], $2::text[]) as k(point_id, reason) where p.point_id = k.point_id
+                """,
+                [row[0] for row in changes.bad_points],
+                [row[1] for row in changes.bad_points],
+                self.now,
+            )
+
+    async def _save_attempts(self, changes: SettlingChanges) -> None:
+        settled = [settlement for settlement, _ in changes.attempts]
+        await self.conn.execute(
+            """
+            update attempts a set state = k.state, provider_id = coalesce(k.provider_id, a.provider_id),
+                code = coalesce(k.code, a.code), error = coalesce(k.error, a.error), outcome_at = $6
+            from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+                as k(attempt_id, state, provider_id, code, error)
+            where a.attempt_id = k.attempt_id
+            """,
+            [one.attempt_id for one in settled],
+            [one.state for one in settled],
+            [one.provider_id for one in settled],
+            [one.code for one in settled],
+            [one.error for one in settled],
+            self.now,
+        )
+        await self.conn.execute(
+            """
+            update contact_ledger l set state = k.state from unnest($1::uuid[], $2::text[]) as k(attempt_id, state)
+            where l.attempt_id = k.attempt_id and l.state <> k.state
+            """,
+            [one.attempt_id for one in settled],
+            [ledger for _, ledger in changes.attempts],
+        )
+
+    async def overdue_leases(self, limit: int) -> dict[UUID, str]:
+        rows = await self.conn.fetch(
+            """
+            select a.attempt_id, a.customer_id from attempts a left join workers w on w.instance = a.holder
+            where a.state = 'sending' and (a.lease_until < clock_timestamp() or w.dead)
+            order by a.lease_until limit $1
+            """,
+            limit,
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def doubts_to_ask(self, gateway: str, query_delay: timedelta, limit: int) -> list[Doubt]:
+        """Attempts in doubt whose turn it is: asked at most every few seconds, oldest first."""
+        rows = await self.conn.fetch(
+            """
+            select a.attempt_id, a.customer_id, a.gateway, coalesce(w.dead, false),
+                   clock_timestamp() > $2::interval
+                       + case when coalesce(w.dead, false) then a.marked_real else a.lease_until end
+            from attempts a left join workers w on w.instance = a.holder
+            where a.state = 'in_doubt' and a.gateway = $1
+              and (a.asked_at is null or a.asked_at < clock_timestamp() - interval '1 second')
+              and a.marked_real + $2::interval < clock_timestamp()
+            order by a.asked_at nulls first, a.marked_real limit $3
+            """,
+            gateway,
+            query_delay,
+            limit,
+        )
+        return [Doubt(*row) for row in rows]
+
+    async def note_asked(self, attempt_ids: Sequence[UUID]) -> None:
+        await self.conn.execute(
+            "update attempts set asked_at = clock_timestamp() where attempt_id = any($1::uuid[])", list(attempt_ids)
+        )
+
+    async def release_doubts(self, settlements: Sequence[Settlement]) -> int:
+        """Attempts that surely reached nobody: the contact is given back, the message is due again."""
+        if not settlements:
+            return 0
+        rows = await self.conn.fetch(
+            """
+            update attempts a set state = 'released', code = k.code, outcome_at = $3
+            from unnest($1::uuid[], $2::text[]) as k(attempt_id, code)
+            where a.attempt_id = k.attempt_id and a.state = 'in_doubt'
+            returning a.attempt_id, a.message_id
+            """,
+            [one.attempt_id for one in settlements],
+            [one.code for one in settlements],
+            self.now,
+        )
+        await self.conn.execute(
+            "update contact_ledger set state = 'released' where attempt_id = any($1::uuid[])", [row[0] for row in rows]
+        )
+        await self.conn.execute(
+            """
+            update messages set state = 'planned', not_before = $2, updated_at = $2, row_version = row_version + 1
+            where message_id = any($1::uuid[]) and state = 'in_doubt'
+            """,
+            [row[1] for row in rows],
+            self.now,
+        )
+        return len(rows)
+
+    async def attempt_owners(self, attempt_ids: Sequence[UUID]) -> dict[UUID, str]:
+        rows = await self.conn.fetch(
+            "select attempt_id, customer_id from attempts where attempt_id = any($1::uuid[])", list(attempt_ids)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def message_in_doubt(self, message_id: UUID) -> tuple[str, UUID | None] | None:
+        row = await self.conn.fetchrow(
+            """
+            select m.customer_id, a.attempt_id from messages m
+            left join attempts a on a.message_id = m.message_id and a.state = 'in_doubt'
+            where m.message_id = $1 limit 1
+            """,
+            message_id,
+        )
+        return None if row is None else (row[0], row[1])

@@ -1,0 +1,95 @@
+"""Find the approved text for a message and fill it: names masked, amounts and dates as the language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Protocol
+
+from shared.adapters.rendering import MessageTemplate, Renderer, RenderError
+from shared.application.sending_desk import Desk, Text, WordingError
+from shared.domain.money import minor_digits
+from shared.domain.templates import VARIABLES, Template
+
+FALLBACK_LANGUAGES = ("zh-CN", "en")
+_OPT_OUT = MappingProxyType({"zh-CN": "退订回T", "en": "Reply T to stop"})
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class TemplateShelf(Protocol):
+    def template(self, key: str, language: str, channel: str) -> Template | None: ...
+
+
+class TemplateWording:
+    """``bank`` and ``hotline`` sign every text."""
+
+    def __init__(self, shelf: TemplateShelf, renderer: Renderer, *, bank: str, hotline: str) -> None:
+        self._shelf = shelf
+        self._renderer = renderer
+        self._bank = bank
+        self._hotline = hotline
+
+    def compose(self, template: str, channel: str, desk: Desk, today: date) -> Text:
+        found = self._find(template, channel, desk.language)
+        if found is None:
+            raise WordingError(f"no approved text of {template} for {channel} in {desk.language}")
+        try:
+            rendered = self._renderer.render(_renderable(found), self._values(found.language, desk, today))
+        except RenderError as error:
+            raise WordingError(str(error)) from None
+        return Text(rendered.subject, rendered.body, found.version)
+
+    def _find(self, key: str, channel: str, language: str) -> Template | None:
+        for wanted in (language, *FALLBACK_LANGUAGES):
+            found = self._shelf.template(key, wanted, channel)
+            if found is not None:
+                return found
+        return None
+
+    def _values(self, language: str, desk: Desk, today: date) -> Mapping[str, str]:
+        values = {
+            "name": masked_name(desk.name),
+            "bank": self._bank,
+            "hotline": self._hotline,
+            "opt_out": _OPT_OUT[language],
+            "card_last4": desk.debt.card_last4 if desk.debt else desk.card_last4,
+        }
+        if desk.debt is not None:
+            values |= {
+                "past_due": amount_text(desk.debt.past_due, desk.debt.currency, language),
+                "due_date": date_text(desk.debt.oldest_due, language),
+                "days_past_due": str(max((today - desk.debt.oldest_due).days, 0)),
+            }
+        return values
+
+
+def _renderable(template: Template) -> MessageTemplate:
+    return MessageTemplate(
+        key=f"{template.key}/{template.channel}",
+        version=template.version,
+        language=template.language,
+        body=template.body,
+        variables=VARIABLES,
+        subject=template.subject,
+    )
+
+
+def masked_name(name: str) -> str:
+    """The first character (a Chinese surname) or first word; a stranger who reads the text learns no full name."""
+    first = name.split(" ", 1)[0] if name.isascii() else name[:1]
+    return f"{first}**" if name else ""
+
+
+def amount_text(amount: int, currency: str, language: str) -> str:
+    """Minor units as people write them, without a float in between."""
+    digits = minor_digits(currency)
+    whole, part = divmod(amount, 10**digits)
+    number = f"{whole:,}.{part:0{digits}d}" if digits else f"{whole:,}"
+    return f"¥{number}" if (currency, language) == ("CNY", "zh-CN") else f"{currency} {number}"
+
+
+def date_text(day: date, language: str) -> str:
+    if language == "zh-CN":
+        return f"{day.month}月{day.day}日"
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"

@@ -1,0 +1,119 @@
+"""Take up what the house wants a customer to be told: an event becomes a logical message, once.
+
+The notifier's use cases. Whether the message may go, by which channel and with which text is decided when it is marked
+for sending, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+from uuid import UUID
+
+from shared.application.book import Book
+from shared.application.judging import PolicyShelf
+from shared.application.pipeline import OurEvent
+from shared.domain.contact import Purpose
+from shared.domain.identity import derive
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be; ``about`` is the natural key of what it speaks of, unique per case and purpose."""
+
+    message_id: UUID
+    customer_id: str
+    case_id: UUID | None
+    follow_up_id: UUID | None
+    about: str
+    step: str
+    anchor: date | None
+    policy_version: int
+    purpose: str
+    template: str
+    channels: tuple[str, ...]
+
+
+class MessageInbox(Protocol):
+    async def add_messages(self, messages: Sequence[NewMessage]) -> None:
+        """Enter messages as planned, due now; one that is there already stays as it is."""
+
+
+class Reminding:
+    def __init__(self, shelf: PolicyShelf) -> None:
+        self._shelf = shelf
+
+    async def take_up_reminders(self, tx: MessageInbox, book: Book, events: Sequence[OurEvent]) -> None:
+        """``reminder.due``: the planner found a message step due."""
+        await tx.add_messages([_reminder(event) for event in events])
+
+    async def thank_for_cure(self, tx: MessageInbox, book: Book, events: Sequence[OurEvent]) -> None:
+        """``case.cured``: thank where the policy says so, when it was a payment that cured the case."""
+        messages = []
+        for event in events:
+            thanks = self._shelf.policy().thanks
+            if thanks.on_cure is None or event.data.get("reason") != "payment.posted.v1":
+                continue
+            case_id = UUID(event.data["case_id"])
+            about = f"cure/{event.data['reopenings']}"
+            messages.append(
+                NewMessage(
+                    message_id=derive("message", case_id, about),
+                    customer_id=event.customer_id,
+                    case_id=case_id,
+                    follow_up_id=None,
+                    about=about,
+                    step="thanks",
+                    anchor=None,
+                    policy_version=self._shelf.policy().version,
+                    purpose=Purpose.SERVICE,
+                    template=thanks.on_cure,
+                    channels=thanks.channels,
+                )
+            )
+        await tx.add_messages(messages)
+
+    async def acknowledge_complaint(self, tx: MessageInbox, book: Book, events: Sequence[OurEvent]) -> None:
+        """``complaint.acknowledged``: tell the customer that we have it and until when we answer."""
+        messages = []
+        for event in events:
+            complaint_id = event.data["complaint_id"]
+            case_id = event.data.get("case_id")
+            messages.append(
+                NewMessage(
+                    message_id=derive("message", "complaint", complaint_id),
+                    customer_id=event.customer_id,
+                    case_id=UUID(case_id) if case_id else None,
+                    follow_up_id=None,
+                    about=f"complaint/{complaint_id}",
+                    step="complaint-acknowledgement",
+                    anchor=None,
+                    policy_version=self._shelf.policy().version,
+                    purpose=Purpose.ANSWER,
+                    template=COMPLAINT_ACKNOWLEDGEMENT,
+                    channels=("sms", "email"),
+                )
+            )
+        await tx.add_messages(messages)
+
+
+COMPLAINT_ACKNOWLEDGEMENT = "complaint-received"
+
+
+def _reminder(event: OurEvent) -> NewMessage:
+    data = event.data
+    return NewMessage(
+        message_id=UUID(data["message_id"]),
+        customer_id=event.customer_id,
+        case_id=UUID(data["case_id"]),
+        follow_up_id=UUID(data["follow_up_id"]),
+        about=f"{data['step']}/{data['anchor']}",
+        step=data["step"],
+        anchor=date.fromisoformat(data["anchor"]),
+        policy_version=data["policy_version"],
+        purpose=data["purpose"],
+        template=data["template"],
+        channels=tuple(data["channels"]),
+    )

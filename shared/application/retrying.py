@@ -1,0 +1,80 @@
+"""Try parked events again, customer by customer, in their order; give up after a while, visibly.
+
+Payments and stops that were parked are tried like all else; what can not be applied after many tries becomes a dead
+letter, which blocks its customer for its consumer until a person replays or discards it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from shared.application.book import Book
+from shared.application.pipeline import SOURCE, Consumer, OurEvent, run_use_cases
+
+MOST_TRIES = 8
+LONGEST_WAIT = timedelta(minutes=10)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked event; ``envelope`` is the bytes it was kept as."""
+
+    entry: int
+    customer_id: str
+    source: str
+    event_id: str
+    type: str
+    envelope: bytes
+    tries: int
+
+
+class Retrier:
+    """``apply`` runs one parked event inside an open transaction; it raises when the event still can not be applied."""
+
+    def __init__(self, work: Any, consumer: str, apply: Any) -> None:
+        self._work = work
+        self._consumer = consumer
+        self._apply = apply
+
+    async def retry_due(self, limit: int = 100) -> int:
+        """One try for the first parked event of each customer whose time has come; how many were applied."""
+        async with self._work() as tx:
+            due: Sequence[Parked] = await tx.parked_due(self._consumer, limit)
+        applied = 0
+        for parked in due:
+            applied += await self._retry(parked)
+        return applied
+
+    async def _retry(self, parked: Parked) -> int:
+        try:
+            async with self._work() as tx:
+                book = Book(tx.now)
+                await tx.lock_customers(book, [parked.customer_id])
+                if not await tx.end_parked(parked.entry, "replayed"):
+                    return 0  # somebody else was quicker
+                await self._apply(tx, book, parked)
+        except Exception as error:
+            log.exception("retrying.failed", consumer=self._consumer, tries=parked.tries + 1)
+            reason = f"{type(error).__name__}: {error}"[:500]
+            wait = min(timedelta(seconds=2 ** (parked.tries + 1)), LONGEST_WAIT)
+            async with self._work() as tx:
+                await tx.fail_parked(parked.entry, reason, wait, dead=parked.tries + 1 >= MOST_TRIES)
+            return 0
+        return 1
+
+
+def own_events(consumer: Consumer, read: Any) -> Any:
+    """How a parked event of ours is applied: through the consumer's own table."""
+
+    async def apply(tx: Any, book: Book, parked: Parked) -> None:
+        event: OurEvent = read(parked)
+        await tx.take(consumer.name, [(SOURCE, event.id)])
+        await run_use_cases(tx, book, consumer, [event])
+
+    return apply

@@ -1,0 +1,243 @@
+"""Send what is due: mark under the customer's lock, hand over outside of it, write down what came of it.
+
+The order is the promise. In one transaction the message is checked to be not moot and allowed, the contact is reserved
+and the attempt is marked *sending* with a lease; only then the bytes go out, within the send window or not at all; the
+outcome is accepted only from the holder of the lease. A crash between leaves *sending*, whose lease runs out into *in
+doubt*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from shared.application.book import Book
+from shared.application.gateway import Gateway, Outcome, OutcomeKind, Submission
+from shared.application.judging import PolicyShelf
+from shared.application.sending_desk import (
+    Desk,
+    Drop,
+    DueMessage,
+    Go,
+    Text,
+    Wait,
+    Wording,
+    WordingError,
+    choose,
+    explained,
+    reserve,
+)
+from shared.application.settling import Settlement, announce_end, settle
+from shared.domain.calendar import local_date
+from shared.domain.contact import Proposal, RuleSet, allowed_until
+from shared.domain.message import AttemptState, attempt_id
+
+SEND_WINDOW = 5.0  # seconds from the mark to the write, on the monotonic clock
+LEASE = timedelta(seconds=30)  # longer than the send window and the gateway's time-out together
+log = structlog.get_logger(__name__)
+
+
+class RuleShelf(PolicyShelf, Protocol):
+    def rules(self, jurisdiction: str) -> RuleSet | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An attempt that is marked: hand it over before ``closes_at`` (business time) and within the send window."""
+
+    attempt_id: UUID
+    message_id: UUID
+    customer_id: str
+    channel: str
+    to: str
+    text: Text
+    closes_at: datetime
+
+
+@dataclass(slots=True)
+class SendingChanges:
+    """What marking writes: per message its new state, and the attempts with their reservations."""
+
+    sending: list[tuple[Marked, DueMessage, UUID, date, dict[str, Any]]] = field(default_factory=list)
+    waiting: list[tuple[DueMessage, Wait, dict[str, Any]]] = field(default_factory=list)
+    dropped: list[tuple[DueMessage, Drop, dict[str, Any] | None]] = field(default_factory=list)
+
+
+class SendingStore(Protocol):
+    @property
+    def now(self) -> datetime: ...
+
+    async def claim_due_messages(self, book: Book, limit: int, closed: Sequence[str]) -> None: ...
+
+    async def load_desks(self, book: Book) -> list[Desk]: ...
+
+    async def save_sending(
+        self, changes: SendingChanges, *, holder: str, fence: int, lease: timedelta, gateways: Mapping[str, str]
+    ) -> None: ...
+
+    async def postpone_messages(self, customer_ids: Sequence[str], reason: str) -> None: ...
+
+
+class Sender:
+    """One sending process. ``holder`` and ``fence`` name it on the leases it takes."""
+
+    def __init__(
+        self,
+        work: Any,
+        shelf: RuleShelf,
+        wording: Wording,
+        gateways: Mapping[str, Gateway],
+        *,
+        holder: str,
+        fence: int,
+        monotonic: Callable[[], float],
+        business_now: Callable[[], datetime],
+        lease: timedelta = LEASE,
+    ) -> None:
+        self._work = work
+        self._shelf = shelf
+        self._wording = wording
+        self._gateways = gateways
+        self._names = {channel: gateway.facts.name for channel, gateway in gateways.items()}
+        self._holder = holder
+        self._fence = fence
+        self._monotonic = monotonic
+        self._business_now = business_now
+        self._lease = lease
+
+    async def mark(self, limit: int, closed: Sequence[str] = ()) -> tuple[list[Marked], float]:
+        """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began."""
+        began = self._monotonic()
+        try:
+            return await self._mark_together(limit, closed), began
+        except Exception:
+            log.exception("sending.mark_failed", limit=limit)
+        began = self._monotonic()
+        try:
+            return await self._mark_together(1, closed), began
+        except Exception as error:  # noqa: BLE001 - one customer's trouble must not stop the others' messages
+            await self._postpone_first(closed, error)
+        return [], began
+
+    async def _postpone_first(self, closed: Sequence[str], error: Exception) -> None:
+        """The first customer in line can not be handled: let the others pass, and let people see why."""
+        log.exception("sending.customer_failed")
+        async with self._work() as tx:
+            book = Book(tx.now)
+            await tx.claim_due_messages(book, 1, closed)
+            await tx.postpone_messages(list(book.customers), f"{type(error).__name__}"[:200])
+
+    async def _mark_together(self, limit: int, closed: Sequence[str]) -> list[Marked]:
+        async with self._work() as tx:
+            book = Book(tx.now)
+            await tx.claim_due_messages(book, limit, closed)
+            if not book.customers:
+                return []
+            changes = SendingChanges()
+            for desk in await tx.load_desks(book):
+                for message in desk.messages:
+                    self._decide(book, desk, message, changes, closed)
+            await tx.save_sending(
+                changes, holder=self._holder, fence=self._fence, lease=self._lease, gateways=self._names
+            )
+            await tx.save(book.changes)
+        return [marked for marked, *_ in changes.sending]
+
+    def _decide(
+        self, book: Book, desk: Desk, message: DueMessage, changes: SendingChanges, closed: Sequence[str]
+    ) -> None:
+        rules = self._shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
+        verdict = choose(message, desk, rules, book.now)
+        if isinstance(verdict, Go) and rules is not None:
+            if verdict.channel in closed:
+                return
+            failure = self._compose(book, desk, message, verdict, rules, changes)
+            if failure is None:
+                return
+            verdict = failure
+        if isinstance(verdict, Wait):
+            note = explained(verdict.decision, verdict.facts, book.now, None)
+            changes.waiting.append((message, verdict, note))
+        elif isinstance(verdict, Drop):
+            decision, facts = verdict.decision, verdict.facts
+            seen = None if decision is None or facts is None else explained(decision, facts, book.now, None)
+            changes.dropped.append((message, verdict, seen))
+            word = "failed" if verdict.reason.startswith("wording") else "suppressed"
+            announce_end(book.changes, desk.customer_id, message, word, reason=verdict.reason)
+
+    def _compose(
+        self, book: Book, desk: Desk, message: DueMessage, go: Go, rules: RuleSet, changes: SendingChanges
+    ) -> Drop | None:
+        today = local_date(book.now, desk.zone or "UTC")
+        try:
+            text = self._wording.compose(message.template, go.channel, desk, today)
+        except WordingError as error:
+            return Drop(f"wording: {error}")
+        proposal = Proposal(go.channel, message.purpose, book.now, desk.customer_id, str(go.reach.point_id))
+        marked = Marked(
+            attempt_id=attempt_id(message.message_id, message.tries + 1),
+            message_id=message.message_id,
+            customer_id=desk.customer_id,
+            channel=go.channel,
+            to=go.reach.value,
+            text=text,
+            closes_at=allowed_until(proposal, go.facts, rules),
+        )
+        note = explained(go.decision, go.facts, book.now, go.channel)
+        changes.sending.append((marked, message, go.reach.point_id, today, note))
+        reserve(desk, go.channel, today)
+        return None
+
+    async def hand_over(self, marked: Sequence[Marked], began: float) -> list[tuple[Marked, Outcome]]:
+        """Submit attempts of one channel, at most a gateway's batch of them. Never holds a lock or a connection."""
+        gateway = self._gateways[marked[0].channel]
+        earliest_close = min(one.closes_at for one in marked)
+
+        def still_allowed() -> bool:
+            return self._monotonic() - began < SEND_WINDOW and self._business_now() < earliest_close
+
+        batch = [
+            Submission(
+                reference=str(one.attempt_id),
+                message_group=str(one.message_id),
+                to=one.to,
+                body=one.text.body,
+                subject=one.text.subject,
+                valid_until=one.closes_at,
+            )
+            for one in marked
+        ]
+        outcomes = await gateway.submit(batch, still_allowed)
+        return list(zip(marked, outcomes, strict=True))
+
+    async def record(self, results: Sequence[tuple[Marked, Outcome]]) -> None:
+        """Write down what came of the attempts, each only if its lease is still ours."""
+        settlements = [_settlement(one, outcome) for one, outcome in results]
+        async with self._work() as tx:
+            book = Book(tx.now)
+            await tx.lock_customers(book, {one.customer_id for one, _ in results})
+            await settle(tx, book, settlements, fence=self._fence)
+            await tx.save(book.changes)
+
+
+_STATES = {
+    OutcomeKind.ACCEPTED: AttemptState.ACCEPTED,
+    OutcomeKind.REJECTED: AttemptState.REJECTED,
+    OutcomeKind.NOT_SENT: AttemptState.RELEASED,
+    OutcomeKind.IN_DOUBT: AttemptState.IN_DOUBT,
+}
+
+
+def _settlement(marked: Marked, outcome: Outcome) -> Settlement:
+    return Settlement(
+        attempt_id=marked.attempt_id,
+        state=_STATES[outcome.kind],
+        provider_id=outcome.provider_id,
+        code=outcome.code,
+        error=outcome.error,
+    )
