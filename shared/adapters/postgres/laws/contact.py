@@ -176,12 +176,13 @@ CONTACT = (
     ),
     Question(
         "L10",
-        "a message was suppressed, and no decision says why",
+        "a message was suppressed, and nothing says why",
         f"""
         select m.message_id::text as subject, m.updated_at as at from messages m
         where m.state = 'suppressed'
-          and (m.reason is null or m.decision is null
-               or (m.decision ? 'rule_set' and not exists (select from rule_sets r where {_NAMED_RULES})))
+          and (m.reason is null
+               or (m.reason like 'forbidden: %' and m.reason not like 'forbidden: no contact rules%'
+                   and not exists (select from rule_sets r where {_NAMED_RULES})))
         """,  # noqa: S608 - constants only
     ),
     Question(

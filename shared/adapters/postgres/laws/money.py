@@ -10,7 +10,7 @@ _OVERDUE = """
     a.status <> 'closed'
     and a.past_due > coalesce((p.document -> 'grace' -> 'amount' ->> a.currency)::bigint, 0)
     and a.oldest_due + (p.document -> 'grace' ->> 'days')::int
-        < ({instant} at time zone coalesce(c.time_zone, p.document ->> 'default_zone'))::date
+        < (({instant}) at time zone coalesce(c.time_zone, p.document ->> 'default_zone'))::date
 """
 
 MONEY = (

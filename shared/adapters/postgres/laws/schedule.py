@@ -63,8 +63,8 @@ SCHEDULE = (
         "a timer is set for a case that is over",
         """
         select t.scope || ' ' || t.kind || ' ' || t.subject as subject, null::timestamptz as at
-        from timers t join cases k on k.customer_id = t.scope and k.case_id::text = t.subject
-        where t.kind = 'follow_up' and k.state <> 'open'
+        from timers t join cases k on k.customer_id = t.scope and k.case_id::text = t.subject cross join clock
+        where t.kind = 'follow_up' and k.ended_at < clock.now - interval '15 minutes'
         """,
     ),
     Question(
@@ -83,10 +83,10 @@ SCHEDULE = (
         "L14",
         "a next step is planned that no timer will bring",
         """
-        select f.follow_up_id::text as subject, f.decided_at as at
-        from follow_ups f join cases k using (case_id)
+        select f.follow_up_id::text as subject, null::timestamptz as at
+        from follow_ups f join cases k using (case_id) cross join clock
         where f.state = 'planned'
-          and (k.state <> 'open' or not exists (
+          and (k.ended_at < clock.now - interval '15 minutes' or not exists (
               select from timers t
               where t.scope = k.customer_id and t.kind = 'follow_up' and t.subject = f.case_id::text))
         """,
