@@ -84,38 +84,41 @@ class SmsDesk:
         if refusal is not None:
             return refusal
         try:
-            messages = _send_request(body).messages
-            if knobs.idempotent and len({message.reference for message in messages}) < len(messages):
-                raise ValueError("the same reference twice in one request")
-            business_at = _business_time(request.headers.get("x-business-time"))
+            messages, business_at = _read(body, request.headers.get("x-business-time"), knobs.idempotent)
         except (msgspec.DecodeError, ValueError):
             return _refusal(400, "malformed")
         if wait := self._throttle.wait(knobs.throttle_per_second, len(messages), time.monotonic()):
             self.counts["throttled"] += 1
             return _refusal(429, "too_many_requests", {"Retry-After": str(wait)})
-        fails = self._panel.chance(knobs.fail_5xx, "fail_5xx", messages[0].reference)
-        if fails and not self._panel.chance(knobs.fail_5xx_takes, "fail_5xx_takes", messages[0].reference):
-            self.counts["failed_5xx"] += 1
-            return _refusal(500, "internal_error")
+        first = messages[0].reference
+        fails = self._panel.chance(knobs.fail_5xx, "fail_5xx", first)
+        if fails and not self._panel.chance(knobs.fail_5xx_takes, "fail_5xx_takes", first):
+            return self._failed()
         try:
-            if knobs.idempotent:
-                # One at a time: the same reference in two requests at once has to be seen by the second.
-                async with self._one_at_a_time:
-                    answers = await self._take(messages, business_at)
-            else:
-                answers = await self._take(messages, business_at)
+            answers = await self._take_in_turn(messages, business_at)
         except OSError:
             self.counts["log_failures"] += 1
-            return _refusal(500, "internal_error")
-        if knobs.delay_ms:
-            await asyncio.sleep(knobs.delay_ms / 1000)
-        if self._panel.never_answers("sms", messages[0].reference):
+            return self._failed()
+        await self._dawdle(request, first)
+        return self._failed() if fails else _json({"messages": answers})
+
+    def _failed(self) -> Response:
+        self.counts["failed_5xx"] += 1
+        return _refusal(500, "internal_error")
+
+    async def _dawdle(self, request: Request, reference: str) -> None:
+        """Answer late, or never."""
+        if delay := self._panel.knobs.sms.delay_ms:
+            await asyncio.sleep(delay / 1000)
+        if self._panel.never_answers("sms", reference):
             await self._leave_waiting(request)
-        if fails:
-            self.counts["failed_5xx"] += 1
-            return _refusal(500, "internal_error")
-        self.counts["requests"] += 1
-        return _json({"messages": answers})
+
+    async def _take_in_turn(self, messages: list[Message], business_at: str | None) -> list[Answer]:
+        if not self._panel.knobs.sms.idempotent:
+            return await self._take(messages, business_at)
+        # One at a time: the same reference in two requests at once has to be seen by the second.
+        async with self._one_at_a_time:
+            return await self._take(messages, business_at)
 
     async def _take(self, messages: list[Message], business_at: str | None) -> list[Answer]:
         """Log what is taken, in one group, and answer for each message in order."""
@@ -215,6 +218,14 @@ def by_suffix(table: dict[str, str], number: str) -> str | None:
         if number.endswith(suffix):
             return code
     return None
+
+
+def _read(body: bytes, business_time: str | None, idempotent: bool) -> tuple[list[Message], str | None]:
+    """(the messages, the sender's time). Raises DecodeError and ValueError."""
+    messages = _send_request(body).messages
+    if idempotent and len({message.reference for message in messages}) < len(messages):
+        raise ValueError("the same reference twice in one request")
+    return messages, _business_time(business_time)
 
 
 def _business_time(header: str | None) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY_ID = "development"
-DEVELOPMENT_SECRET = "development-only-not-a-secret"
+DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 - refused outside development
 
 
 class GatewaySettings(BaseSettings):

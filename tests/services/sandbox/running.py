@@ -63,7 +63,9 @@ class Running:
 async def running_sandbox(home: Path, callback_url: str | None = None) -> AsyncIterator[Running]:
     sandbox = Sandbox(SandboxSettings(home=home, http_port=0, smtp_port=0, callback_url=callback_url))
     await sandbox.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{sandbox.http_port}", trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{sandbox.http_port}", trust_env=False, verify=False
+    ) as client:
         yield Running(sandbox, client)
     await sandbox.stop()
 

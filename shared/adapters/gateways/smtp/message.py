@@ -131,7 +131,7 @@ def _phrase(name: str) -> str:
 
 
 def encoded(text: str) -> str:
-    """A header value: as it is when short ASCII that a reader would not trim, else encoded words (RFC 2047), folded, none cutting a character."""
+    """A header value: as it is when short ASCII that no reader would trim, else folded encoded words (RFC 2047)."""
     if text.isascii() and len(text) <= 900 and "=?" not in text and text == text.strip():
         return text
     words: list[str] = []

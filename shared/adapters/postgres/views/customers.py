@@ -1,0 +1,93 @@
+"""Customers and their contact points; values come out encrypted, who may read them is the route's business."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.adapters.postgres.profile_store import LAST4_INDEX, NAME_INDEX
+from shared.adapters.postgres.session import Cipher
+from shared.adapters.postgres.views.clauses import Scope, Where, page
+
+_COLUMNS = """
+    u.customer_id, u.language, u.time_zone, u.jurisdiction, u.segment, u.merged_into,
+    (select c.case_id from cases c where c.customer_id = u.customer_id and c.state = 'open') as open_case_id,
+    (select max(a.bucket) from accounts a where a.customer_id = u.customer_id and a.status <> 'closed') as bucket,
+    u.cases_opened, u.created_at, u.updated_at, encode(u.name_enc, 'base64') as name
+"""
+_POINTS = """
+    coalesce((select json_agg(json_build_object(
+                'point_id', p.point_id, 'kind', p.kind, 'source', p.source, 'origin', p.origin, 'position', p.position,
+                'state', p.state, 'state_reason', p.state_reason, 'updated_at', p.updated_at,
+                'value', encode(p.value_enc, 'base64')) order by p.origin, p.position, p.point_id)
+              from contact_points p where p.customer_id = u.customer_id), '[]'::json) as contact_points
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFilter:
+    segment: str | None = None
+    bucket: str | None = None
+    has_open_case: bool | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerSearch:
+    """Normalised values; those that are given must all match."""
+
+    phone: str | None = None
+    email: str | None = None
+    name: str | None = None
+    phone_last4: str | None = None
+
+
+async def get_customer(conn: Any, customer_id: str, scope: Scope) -> str | None:
+    """JSON of a customer with contact points; ``name`` and each ``value`` are base64 of what is stored."""
+    where = Where().sees_customer("u.customer_id", scope).add("u.customer_id = {}", customer_id)
+    rows = await page(
+        conn, f"{_COLUMNS}, {_POINTS}", "customers u", where, ("u.customer_id",), after=None, limit=1, descending=False
+    )
+    return rows[0]["doc"] if rows else None
+
+
+async def list_customers(
+    conn: Any, wanted: CustomerFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
+) -> list[Any]:
+    """Rows of (doc, customer_id)."""
+    where = Where().sees_customer("u.customer_id", scope)
+    where.matching(u__segment=wanted.segment, u__language=wanted.language)
+    where.given(
+        "exists (select from cases c where c.customer_id = u.customer_id and c.state = 'open') = {}",
+        wanted.has_open_case,
+    )
+    where.given(
+        "exists (select from accounts a where a.customer_id = u.customer_id and a.bucket = {})", wanted.bucket
+    )
+    return await page(
+        conn, _COLUMNS, "customers u", where, ("u.customer_id",), after=after, limit=limit, descending=False
+    )
+
+
+async def search_customers(
+    conn: Any, wanted: CustomerSearch, scope: Scope, cipher: Cipher, *, after: Sequence[Any] | None, limit: int
+) -> list[Any]:
+    """Rows of (doc, customer_id) that match by blind index: whole values, or the last four digits of a number."""
+    where = Where().sees_customer("u.customer_id", scope)
+    if wanted.name is not None:
+        where.add("u.name_bidx = {}", cipher.blind(NAME_INDEX, wanted.name))
+    if wanted.phone is not None:
+        either = [cipher.blind(kind, wanted.phone) for kind in ("mobile", "phone")]
+        where.add(_point("value_bidx = any({}::bytea[])"), either)
+    if wanted.email is not None:
+        where.add(_point("value_bidx = {}"), cipher.blind("email", wanted.email))
+    if wanted.phone_last4 is not None:
+        where.add(_point("last4_bidx = {}"), cipher.blind(LAST4_INDEX, wanted.phone_last4))
+    return await page(
+        conn, f"{_COLUMNS}, {_POINTS}", "customers u", where, ("u.customer_id",), after=after, limit=limit, descending=False
+    )
+
+
+def _point(condition: str) -> str:
+    return f"u.customer_id in (select p.customer_id from contact_points p where p.state <> 'removed' and p.{condition})"  # noqa: S608
