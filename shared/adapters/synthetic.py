@@ -21,6 +21,7 @@ ZONE = timezone(timedelta(hours=8))
 DUE_DAYS = (3, 7, 11, 15, 19)
 CUT_AFTER = 5  # days from the due date to the report
 CHARGE_OFF_AFTER = 7  # dues
+POSTING_RUNS = (10, 15, 21)  # hours; the core works in runs, so that many events share an instant
 FAMILY = "陆沈韩唐冯于董萧程曹袁邓许傅曾彭吕苏卢蒋"
 GIVEN = "建国玉兰志远晓东雅婷思源文博海燕春梅子涵宇航若溪"
 
@@ -197,8 +198,8 @@ class _Month:
         return "late" if self.index == 0 else "on time"
 
     def _pay(self, card: Card, amount: int, day: int) -> None:
-        at = self._at(day, 8 + self.dice.below(14))
-        payment_id = f"PMT-{card.account_id}-{card.currency}-{at:%Y%m%d%H%M%S}"
+        at = self._at(day, POSTING_RUNS[self.dice.below(len(POSTING_RUNS))])
+        payment_id = f"PMT-{card.account_id}-{card.currency}-{at:%Y%m%d%H}"
         value_date = at.date() - timedelta(days=self.dice.below(4) if self.dice.percent(5) else 0)
         before = card.dues, card.balance
         card.pay(amount)
@@ -212,8 +213,8 @@ class _Month:
             card.pay(amount - self._bounce(card, payment_id, amount, at))
 
     def _bounce(self, card: Card, payment_id: str, amount: int, paid_at: datetime) -> int:
-        """All or half of the payment is taken back within hours, before a report counts it."""
-        at = paid_at + timedelta(minutes=20 + self.dice.below(60))
+        """All or half of the payment is taken back two hours later, before a report counts it."""
+        at = paid_at + timedelta(hours=2)
         back = amount if self.dice.percent(80) else (amount + 1) // 2
         self._tell("payment.reversed.v1", f"REV-{payment_id}", card.account_id, at, {
             "reversal_id": f"REV-{payment_id}", "payment_id": payment_id, "account_id": card.account_id, "amount": back,
@@ -287,9 +288,7 @@ class _Month:
         return (self.first.year * 100 + self.first.month) * 10
 
     def _at(self, day: int, hour: int) -> datetime:
-        return datetime(
-            self.first.year, self.first.month, max(day, 1), hour, self.dice.below(60), self.dice.below(60), tzinfo=ZONE
-        )
+        return datetime(self.first.year, self.first.month, max(day, 1), hour, tzinfo=ZONE)
 
     def _tell(self, kind: str, key: str, subject: str, at: datetime, data: dict[str, Any]) -> None:
         event_id = sha256(f"{self.seed}|{kind}|{key}".encode()).hexdigest()[:32]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any
 
@@ -82,7 +83,7 @@ class NoPolicy(LookupError):
 
 async def facts_lines(conn: Any, on: date | None = None) -> AsyncIterator[bytes]:
     """A JSON line per account, payment, applied reversal, waiting fact and open case; days past due as of ``on``, or
-    of the date of the newest cut-off. ``conn`` must be in a transaction: a cursor needs one."""
+    of the date of the newest cut-off. ``conn`` must be in a transaction (``snapshot``): a cursor needs one."""
     policy = await _active_policy(conn)
     if policy is not None and on is None:
         on = await conn.fetchval("select (max(cutoff_at) at time zone $1)::date from accounts", policy.default_zone)
@@ -96,11 +97,15 @@ async def facts_lines(conn: Any, on: date | None = None) -> AsyncIterator[bytes]
 
 
 async def outcome_lines(
-    conn: Any, *, without_passed_over: bool = False, without: Collection[StepKey] = ()
+    conn: Any,
+    on: date | None = None,
+    *,
+    without_passed_over: bool = False,
+    without: Collection[StepKey] = (),
 ) -> AsyncIterator[bytes]:
     """The lines of the facts, then a line per follow-up and per logical message. Steps in ``without`` are left out with
     their messages: two runs, one of which slept, agree but for the steps that either passed over."""
-    async for line in facts_lines(conn):
+    async for line in facts_lines(conn, on):
         yield line
     for statement in (_FOLLOW_UPS, _MESSAGES):
         async for row in conn.cursor(statement, prefetch=PREFETCH):
@@ -120,16 +125,28 @@ async def passed_over(conn: Any) -> frozenset[StepKey]:
     return frozenset((row[0], row[1], row[2], row[3]) for row in rows)
 
 
+def snapshot(conn: Any) -> AbstractAsyncContextManager[Any]:
+    """Read everything as of one instant: the transaction that the lines need."""
+    transaction: AbstractAsyncContextManager[Any] = conn.transaction(isolation="repeatable_read", readonly=True)
+    return transaction
+
+
 async def facts_digest(conn: Any, on: date | None = None) -> str:
     """SHA-256 (hex) over the facts as of one instant. Raises NoPolicy."""
-    async with conn.transaction(isolation="repeatable_read", readonly=True):
+    async with snapshot(conn):
         return await _digest(facts_lines(conn, on))
 
 
-async def outcome_digest(conn: Any, *, without_passed_over: bool = False, without: Collection[StepKey] = ()) -> str:
+async def outcome_digest(
+    conn: Any,
+    on: date | None = None,
+    *,
+    without_passed_over: bool = False,
+    without: Collection[StepKey] = (),
+) -> str:
     """SHA-256 (hex) over facts and outcome as of one instant. Raises NoPolicy."""
-    async with conn.transaction(isolation="repeatable_read", readonly=True):
-        return await _digest(outcome_lines(conn, without_passed_over=without_passed_over, without=without))
+    async with snapshot(conn):
+        return await _digest(outcome_lines(conn, on, without_passed_over=without_passed_over, without=without))
 
 
 async def _digest(lines: AsyncIterator[bytes]) -> str:
