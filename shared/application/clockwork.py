@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from shared.application.book import Book
+from shared.application.book import Book, Changes
 from shared.application.judging import BUCKET_ROLL, PolicyShelf, rejudge
 from shared.application.ports import UnitOfWork
 
@@ -75,6 +75,7 @@ async def _run_together(work: UnitOfWork, table: TimerTable, customers: Sequence
             by_kind.setdefault(timer.kind, []).append(timer)
         for kind, its_timers in by_kind.items():
             await table[kind](tx, book, its_timers)
+            book.changes = Changes()  # written; the next kind must not write it again
     return len(timers)
 
 
