@@ -15,7 +15,7 @@ import structlog
 from shared.application.book import Book
 from shared.application.clockwork import catch_up
 from shared.application.facts import InboundEvent, event_json
-from shared.application.judging import PolicyShelf
+from shared.application.judging import PolicyShelf, UnknownVersion
 from shared.application.ledger import Ledger, Verdict, apply
 from shared.application.ports import InboxLine, Transaction, UnitOfWork
 from shared.domain.inbound import (
@@ -66,6 +66,8 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
         return []
     try:
         return await _ingest_together(work, shelf, events)
+    except UnknownVersion:  # a policy that another process activated a moment ago
+        await shelf.renew()
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other customers
         if len(events) > 1:
             log.warning("intake.batch_failed", events=len(events), error=type(error).__name__)

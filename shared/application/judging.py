@@ -14,8 +14,20 @@ from shared.domain.policy import Policy
 BUCKET_ROLL = "bucket_roll"
 
 
+class UnknownVersion(LookupError):  # noqa: N818 - it is answered by looking again
+    """The shelf does not hold this document, perhaps not yet."""
+
+    def __init__(self, kind: str, wanted: object) -> None:
+        super().__init__(f"no {kind} {wanted!r} on the shelf")
+
+
 class PolicyShelf(Protocol):
-    """Every policy version that is in force for some case, by version; ``None`` asks for the active one."""
+    """Every policy version that is in force for some case, by version; ``None`` asks for the active one.
+
+    What is not there raises ``UnknownVersion``; ``renew`` looks into the database again.
+    """
+
+    async def renew(self) -> None: ...
 
     def policy(self, version: int | None = None) -> Policy: ...
 

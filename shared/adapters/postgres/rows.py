@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+
 COPY_FROM = 50  # rows; below it, COPY's extra round trip costs more than it saves
 
 
@@ -19,6 +21,7 @@ class Rows:
         self.table = table
         self.names = tuple(columns)
         self._plain = not conflict
+        self._json = [index for index, kind in enumerate(columns.values()) if kind == "jsonb"]
         arrays = ", ".join(f"${index}::{kind}[]" for index, kind in enumerate(columns.values(), 1))
         names = ", ".join(self.names)
         self.sql = f"insert into {table} ({names}) select * from unnest({arrays}) {conflict}"  # noqa: S608 - constants
@@ -32,7 +35,14 @@ class Rows:
                 self.table.removeprefix("arrears."), schema_name="arrears", columns=self.names, records=batch
             )
             return
-        await conn.execute(self.sql, *map(list, zip(*batch, strict=True)))
+        arrays = [list(column) for column in zip(*batch, strict=True)]
+        for index in self._json:  # a list of lists would be taken for an array of two dimensions
+            arrays[index] = [_json(value) for value in arrays[index]]
+        await conn.execute(self.sql, *arrays)
+
+
+def _json(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
 
 
 def set_all(*names: str) -> str:

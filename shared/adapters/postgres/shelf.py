@@ -1,0 +1,180 @@
+"""What decides, on hand: policies, calendars, templates and contact rules, read from their tables and parsed once.
+
+``seed`` puts what ships with this version into the database; ``refresh`` reads it. The accessors are plain functions,
+because a decision must not wait for the network. A version that turns up unknown (activated elsewhere a moment ago)
+raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared.application.judging import UnknownVersion
+from shared.domain.calendar import BusinessCalendar, parse_calendar
+from shared.domain.contact_rules import RuleSet, parse_rules
+from shared.domain.document import content_hash
+from shared.domain.follow_up import Timetable
+from shared.domain.policy import Policy, parse_policy
+from shared.domain.templates import Template, parse_templates
+
+SEEDS = Path(__file__).parents[2]  # shared/
+SEEDED_BY = "seed"
+
+TemplateKey = tuple[str, str, str]
+"""(key, language, channel)"""
+
+
+async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) -> None:
+    """Put the shipped documents into the database, each once; what a bank has there already stays as it is.
+
+    The shipped policy becomes the active one of a database that has no policy yet. Raises ``DocumentError`` for a
+    document that can not be read, before anything is written.
+    """
+    at = now or datetime.now(UTC)
+    policies = [(document, parse_policy(document)) for document in _documents(folder / "policies")]
+    calendars = [(document, parse_calendar(document)) for document in _documents(folder / "policies/calendars")]
+    templates = [each for document in _documents(folder / "templates") for each in parse_templates(document)]
+    rules = [(document, parse_rules(document)) for document in _documents(folder / "rules")]
+    await _seed_policies(conn, policies, at)
+    await conn.executemany(
+        "insert into arrears.calendars (name, version, document, loaded_at) values ($1, $2, $3, $4)"
+        " on conflict do nothing",
+        [(calendar.name, calendar.version, document, at) for document, calendar in calendars],
+    )
+    await conn.executemany(
+        """
+        insert into arrears.templates
+            (key, language, channel, version, purpose, subject, body, variables, state, created_at, created_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, 'approved', $9, $10)
+        on conflict do nothing
+        """,
+        [
+            (t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, list(t.variables), at, SEEDED_BY)
+            for t in templates
+        ],
+    )
+    await conn.executemany(
+        "insert into arrears.rule_sets (hash, jurisdiction, document, loaded_at) values ($1, $2, $3, $4)"
+        " on conflict do nothing",
+        [(pack.hash, pack.jurisdiction, document, at) for document, pack in rules],
+    )
+
+
+async def _seed_policies(conn: Any, policies: list[tuple[Mapping[str, Any], Policy]], at: datetime) -> None:
+    if await conn.fetchval("select exists (select from arrears.policies)"):
+        return
+    newest = max(policy.version for _, policy in policies)
+    await conn.executemany(
+        """
+        insert into arrears.policies (version, name, document, sha256, state, created_at, created_by)
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing
+        """,
+        [
+            (p.version, p.name, document, content_hash(document), _seed_state(p, newest), at, SEEDED_BY)
+            for document, p in policies
+        ],
+    )
+
+
+def _seed_state(policy: Policy, newest: int) -> str:
+    return "active" if policy.version == newest else "retired"
+
+
+def _documents(folder: Path) -> list[Mapping[str, Any]]:
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))]
+
+
+class Shelf:
+    """The parsed documents. Give it the pool that ``renew`` may read from; without one only ``refresh`` fills it."""
+
+    def __init__(self, pool: Any = None) -> None:
+        self._pool = pool
+        self._policies: dict[int, Policy] = {}
+        self._active: int | None = None
+        self._calendars: dict[str, BusinessCalendar] = {}
+        self._timetables: dict[int, Timetable] = {}
+        self._templates: dict[TemplateKey, Template] = {}
+        self._rules: dict[str, RuleSet] = {}
+
+    async def renew(self) -> None:
+        """Read again on a connection of our own."""
+        async with self._pool.acquire() as conn:
+            await self.refresh(conn)
+
+    async def refresh(self, conn: Any) -> None:
+        """Read what the database holds. Documents of a known hash or version are not parsed a second time."""
+        policies = await conn.fetch("select version, document, sha256, state from arrears.policies where state <> 'draft'")
+        for version, document, sha256, state in policies:
+            known = self._policies.get(version)
+            if known is None or known.hash != sha256:
+                self._policies[version] = parse_policy(document)
+                self._timetables.pop(version, None)
+            if state == "active":
+                self._active = version
+        await self._refresh_calendars(conn)
+        await self._refresh_templates(conn)
+        await self._refresh_rules(conn)
+
+    async def _refresh_calendars(self, conn: Any) -> None:
+        rows = await conn.fetch(
+            "select distinct on (name) name, version, document from arrears.calendars order by name, version desc"
+        )
+        for name, version, document in rows:
+            known = self._calendars.get(name)
+            if known is None or known.version != version:
+                self._calendars[name] = parse_calendar(document)
+                self._timetables.clear()
+
+    async def _refresh_templates(self, conn: Any) -> None:
+        rows = await conn.fetch(
+            """
+            select distinct on (key, language, channel) key, version, language, channel, purpose, subject, body, variables
+            from arrears.templates where state = 'approved' order by key, language, channel, version desc
+            """
+        )
+        self._templates = {(row[0], row[2], row[3]): Template(*row[:7], variables=tuple(row[7])) for row in rows}
+
+    async def _refresh_rules(self, conn: Any) -> None:
+        rows = await conn.fetch(
+            "select distinct on (jurisdiction) jurisdiction, hash, document from arrears.rule_sets"
+            " order by jurisdiction, loaded_at desc, hash"
+        )
+        for jurisdiction, sha256, document in rows:
+            known = self._rules.get(jurisdiction)
+            if known is None or known.hash != sha256:
+                self._rules[jurisdiction] = parse_rules(document)
+
+    def policy(self, version: int | None = None) -> Policy:
+        """A version of the policy, or the active one. Raises ``UnknownVersion``."""
+        wanted = self._active if version is None else version
+        found = None if wanted is None else self._policies.get(wanted)
+        if found is None:
+            raise UnknownVersion("policy", wanted)
+        return found
+
+    def calendar(self, policy: Policy) -> BusinessCalendar:
+        found = self._calendars.get(policy.calendar)
+        if found is None:
+            raise UnknownVersion("calendar", policy.calendar)
+        return found
+
+    def timetable(self, version: int) -> Timetable:
+        found = self._timetables.get(version)
+        if found is None:
+            policy = self.policy(version)
+            found = self._timetables[version] = Timetable(policy, self.calendar(policy))
+        return found
+
+    def template(self, key: str, language: str, channel: str) -> Template | None:
+        """The newest approved text, or None when there is none in that language for that channel."""
+        return self._templates.get((key, language, channel))
+
+    def rules(self, jurisdiction: str) -> RuleSet | None:
+        """The newest contact rules of a jurisdiction (ISO 3166 code); None when it has none, and then nothing is
+        permitted there."""
+        return self._rules.get(jurisdiction)
