@@ -12,10 +12,10 @@ from shared.adapters.postgres.views.clauses import Scope, Where, page
 
 _COLUMNS = """
     u.customer_id, u.language, u.time_zone, u.jurisdiction, u.segment, u.merged_into,
-    (select c.case_id from cases c where c.customer_id = u.customer_id and c.state = 'open') as open_case_id,
-    (select max(a.bucket) from accounts a where a.customer_id = u.customer_id and a.status <> 'closed') as bucket,
+    c.case_id as open_case_id, c.bucket,
     u.cases_opened, u.created_at, u.updated_at, encode(u.name_enc, 'base64') as name
 """
+_SOURCE = "customers u left join cases c on c.customer_id = u.customer_id and c.state = 'open'"
 _POINTS = """
     coalesce((select json_agg(json_build_object(
                 'point_id', p.point_id, 'kind', p.kind, 'source', p.source, 'origin', p.origin, 'position', p.position,
@@ -47,7 +47,7 @@ async def get_customer(conn: Any, customer_id: str, scope: Scope) -> str | None:
     """JSON of a customer with contact points; ``name`` and each ``value`` are base64 of what is stored."""
     where = Where().sees_customer("u.customer_id", scope).add("u.customer_id = {}", customer_id)
     rows = await page(
-        conn, f"{_COLUMNS}, {_POINTS}", "customers u", where, ("u.customer_id",), after=None, limit=1, descending=False
+        conn, f"{_COLUMNS}, {_POINTS}", _SOURCE, where, ("u.customer_id",), after=None, limit=1, descending=False
     )
     return rows[0]["doc"] if rows else None
 
@@ -58,15 +58,12 @@ async def list_customers(
     """Rows of (doc, customer_id)."""
     where = Where().sees_customer("u.customer_id", scope)
     where.matching(u__segment=wanted.segment, u__language=wanted.language)
-    where.given(
-        "exists (select from cases c where c.customer_id = u.customer_id and c.state = 'open') = {}",
-        wanted.has_open_case,
-    )
+    where.given("(c.case_id is not null) = {}", wanted.has_open_case)
     where.given(
         "exists (select from accounts a where a.customer_id = u.customer_id and a.bucket = {})", wanted.bucket
     )
     return await page(
-        conn, _COLUMNS, "customers u", where, ("u.customer_id",), after=after, limit=limit, descending=False
+        conn, _COLUMNS, _SOURCE, where, ("u.customer_id",), after=after, limit=limit, descending=False
     )
 
 
@@ -85,7 +82,7 @@ async def search_customers(
     if wanted.phone_last4 is not None:
         where.add(_point("last4_bidx = {}"), cipher.blind(LAST4_INDEX, wanted.phone_last4))
     return await page(
-        conn, f"{_COLUMNS}, {_POINTS}", "customers u", where, ("u.customer_id",), after=after, limit=limit, descending=False
+        conn, f"{_COLUMNS}, {_POINTS}", _SOURCE, where, ("u.customer_id",), after=after, limit=limit, descending=False
     )
 
 
