@@ -16,6 +16,7 @@ from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from
 from shared.adapters.crypto import FieldCipher, load_keys
 from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres.pool import Pool
+from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.adapters.rendering import Renderer
 from shared.runtime.health import Health
@@ -30,6 +31,7 @@ class ApiDeps:
     verifier: TokenVerifier
     cursors: CursorSigner
     health: Health
+    shelf: Shelf
     renderer: Renderer = field(default_factory=Renderer)
 
 
@@ -66,6 +68,7 @@ def make_deps(
         verifier=make_verifier(settings),
         cursors=CursorSigner(cipher.keys.derive("cursor")),
         health=health,
+        shelf=Shelf(pool),
     )
 
 

@@ -35,7 +35,7 @@ async def move_manual_clock(conn: Any, to: datetime) -> None:
     """Set the manual clock; it never moves backwards. Raises ValueError when it would."""
     moved = await conn.fetchval(
         """
-        insert into arrears.business_clock (id, only, now) values (1, true, $1)
+        insert into arrears.business_clock (id, now) values (1, $1)
         on conflict (id) do update set now = excluded.now where business_clock.now <= excluded.now
         returning id
         """,

@@ -14,7 +14,7 @@ from shared.domain.policy import Policy
 BUCKET_ROLL = "bucket_roll"
 
 
-class UnknownVersion(LookupError):  # noqa: N818 - it is answered by looking again
+class UnknownVersion(LookupError):
     """The shelf does not hold this document, perhaps not yet."""
 
     def __init__(self, kind: str, wanted: object) -> None:

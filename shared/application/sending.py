@@ -38,7 +38,7 @@ from shared.domain.contact import Proposal, RuleSet, allowed_until
 from shared.domain.message import AttemptState, attempt_id
 
 SEND_WINDOW = 5.0  # seconds from the mark to the write, on the monotonic clock
-LEASE = timedelta(seconds=30)  # longer than the send window and the gateway's time-out together
+LEASE = timedelta(seconds=60)  # longer than the send window and any gateway's time-outs together
 log = structlog.get_logger(__name__)
 
 
@@ -190,7 +190,7 @@ class Sender:
         )
         note = explained(go.decision, go.facts, book.now, go.channel)
         changes.sending.append((marked, message, go.reach.point_id, today, note))
-        reserve(desk, go.channel, today)
+        reserve(desk, go.channel, book.now, today)
         return None
 
     async def hand_over(self, marked: Sequence[Marked], began: float) -> list[tuple[Marked, Outcome]]:

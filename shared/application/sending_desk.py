@@ -72,6 +72,7 @@ class Desk:
     holds: list[Hold] = field(default_factory=list)
     opted_out: set[str] = field(default_factory=set)
     contacts: dict[date, dict[str, int]] = field(default_factory=dict)
+    last_contacts: dict[str, datetime] = field(default_factory=dict)
     facts_pending: bool = False
     debt: Debt | None = None
     card_last4: str = ""
@@ -152,7 +153,7 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime
         if reach is None:
             refused = refused or Drop("no usable contact point")
             continue
-        facts = facts_of(desk, reach, now)
+        facts = facts_of(desk, channel, reach, now)
         decision = decide(Proposal(channel, message.purpose, now, desk.customer_id, str(reach.point_id)), facts, rules)
         if decision.outcome is Outcome.ALLOW:
             return Go(channel, reach, decision, facts)
@@ -165,7 +166,7 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime
     return refused or Drop("no channel left")
 
 
-def facts_of(desk: Desk, reach: Reach, now: datetime) -> ContactFacts:
+def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFacts:
     today = local_date(now, desk.zone) if desk.zone else None
     return ContactFacts(
         zone=desk.zone,
@@ -173,6 +174,7 @@ def facts_of(desk: Desk, reach: Reach, now: datetime) -> ContactFacts:
         point_source=reach.source,
         point_usable=True,
         reserved_today=desk.contacts.get(today, {}) if today else {},
+        last_contact_at=desk.last_contacts.get(channel),
         opted_out=frozenset((channel, ANY) for channel in desk.opted_out),
         holds=hold_facts(desk.holds, now),
         facts_pending=desk.facts_pending,
@@ -180,10 +182,11 @@ def facts_of(desk: Desk, reach: Reach, now: datetime) -> ContactFacts:
     )
 
 
-def reserve(desk: Desk, channel: str, today: date) -> None:
+def reserve(desk: Desk, channel: str, now: datetime, today: date) -> None:
     """Count the contact at once, so that the next message on this desk sees it."""
     counts = desk.contacts.setdefault(today, {})
     counts[channel] = counts.get(channel, 0) + 1
+    desk.last_contacts[channel] = now
 
 
 def explained(decision: Decision, facts: ContactFacts, at: datetime, channel: str | None) -> dict[str, Any]:
@@ -201,6 +204,7 @@ def explained(decision: Decision, facts: ContactFacts, at: datetime, channel: st
             "jurisdiction": facts.jurisdiction,
             "point_source": facts.point_source,
             "reserved_today": dict(facts.reserved_today),
+            "last_contact_at": facts.last_contact_at.isoformat() if facts.last_contact_at else None,
             "opted_out": sorted(channel for channel, _ in facts.opted_out),
             "holds": [
                 [hold.kind, sorted(hold.allowed_purposes), hold.until.isoformat() if hold.until else None]

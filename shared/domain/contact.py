@@ -92,6 +92,8 @@ def decide(proposal: Proposal, facts: ContactFacts, rules: RuleSet) -> Decision:
             retry = all(one.rule_id == rules.pending_id for one in refusals)
             return Decision(Outcome.FORBID, None, refusals[0].release, tuple(fired.values()), rules.label, retry)
         until = max([one.until for one in objections if one.until is not None])
+        if until <= moment.at:
+            raise RuntimeError(f"a rule defers to what has passed: {', '.join(one.rule_id for one in objections)}")
         if until - proposal.at > LOOK_AHEAD:
             return Decision(Outcome.FORBID, None, NO_SLOT, tuple(fired.values()), rules.label)
         moment = moment.moved_to(until)

@@ -104,7 +104,7 @@ class Section:
         value = self.raw(key, default)
         try:
             result: T = value if value is default else read(value)
-        except ValueError as wrong:
+        except (TypeError, ValueError) as wrong:
             raise DocumentError(self.at(key), str(wrong)) from None
         return result
 
@@ -147,7 +147,7 @@ def _one_of(value: str, allowed: Collection[str]) -> str:
 
 def _words(value: object, allowed: Collection[str] | None) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
-        raise ValueError("must be a list of texts")
+        raise TypeError("must be a list of texts")
     words = tuple(_text(item) if allowed is None else _one_of(_text(item), allowed) for item in value)
     if len(set(words)) != len(words):
         raise ValueError("names something twice")
@@ -156,7 +156,7 @@ def _words(value: object, allowed: Collection[str] | None) -> tuple[str, ...]:
 
 def _whole(value: object, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("must be a whole number")
+        raise TypeError("must be a whole number")
     if not low <= value <= high:
         raise ValueError(f"must be between {low} and {high}")
     return value
@@ -170,7 +170,7 @@ def _amounts(value: object) -> dict[str, int]:
 
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")
+        raise TypeError("must be true or false")
     return value
 
 

@@ -1,10 +1,12 @@
+import copy
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from shared.domain.contact import (
+    Consent,
     ContactFacts,
     HoldFact,
     Outcome,
@@ -98,6 +100,29 @@ def test_hours_follow_the_customers_clock_through_daylight_saving():
     assert ask(night_before_winter, facts=new_york).until == datetime(2026, 11, 1, 13, 0, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("window", "at", "clear"),
+    [
+        # 01:45, quiet until 02:30, which the clocks leave out: clear at the jump to 03:00
+        (("01:30", "02:30"), datetime(2026, 3, 8, 6, 45, tzinfo=UTC), datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        # the second 01:10, quiet until the second 01:30
+        (("00:30", "01:30"), datetime(2026, 11, 1, 6, 10, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)),
+        # the first 01:45, quiet from 01:30: the clocks go back to 01:00, which is clear
+        (("01:30", "02:30"), datetime(2026, 11, 1, 5, 45, tzinfo=UTC), datetime(2026, 11, 1, 6, tzinfo=UTC)),
+    ],
+)
+def test_a_window_that_clocks_cut_through_is_exact(window, at, clear):
+    document = copy.deepcopy(china_pack())
+    for rule in document["rules"]:
+        if rule["kind"] == "quiet_hours":
+            rule["parameters"] = {"from": window[0], "to": window[1], "lifted_by": "consent"}
+    plain = replace(ORDINARY, zone="America/New_York")
+    agreed = replace(plain, consents=(Consent("sms", time(9), time(10), beijing(1, 0)),))
+    for facts in (plain, agreed):
+        decision = decide(Proposal("sms", "dunning", at, "c-1"), facts, parse_rules(document))
+        assert (decision.outcome, decision.until) == (Outcome.DEFER, clear)
+
+
 def test_every_kind_of_hold_forbids_dunning_and_allows_what_it_says():
     for kind in HoldKind:
         held = replace(ORDINARY, holds=(HoldFact(kind.value, EFFECTS[kind].allowed_purposes),))
@@ -112,7 +137,7 @@ def test_what_does_not_exist_is_an_error():
     with pytest.raises(ValueError, match="no such contact"):
         ask(beijing(24, 10), purpose="fun")
     with pytest.raises(ValueError, match="offset"):
-        ask(datetime(2026, 11, 24, 10))
+        ask(datetime(2026, 11, 24, 10))  # noqa: DTZ001 - that is the point
 
 
 def test_an_allowed_contact_has_until_the_quiet_hours():

@@ -1,7 +1,7 @@
 """The shipped packs: every rule's own examples, and what a pack may not be."""
 
 import copy
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 
 import pytest
 
@@ -119,11 +119,18 @@ def test_a_pack_that_makes_no_sense_is_refused_with_its_place(document, problem)
 
 
 def test_a_rule_that_ends_defers_no_longer_than_its_end():
-    rules = parse_rules(changed("cn-sms-cap", valid_to="2026-11-25"))
-    facts = ContactFacts("Asia/Shanghai", "CN", "contract", reserved_today={"sms": 3}, reserved_on={})
-    decision = decide(Proposal("sms", "dunning", datetime(2026, 11, 24, 4, tzinfo=UTC), "c-1"), facts, rules)
-    assert decision.until == datetime(2026, 11, 25, 0, tzinfo=UTC)
-    full = ContactFacts(
-        "Asia/Shanghai", "CN", "contract", reserved_today={"sms": 3}, reserved_on={date(2026, 11, 25): {"sms": 9}}
-    )
-    assert decide(Proposal("sms", "dunning", datetime(2026, 11, 24, 4, tzinfo=UTC), "c-1"), full, rules) == decision
+    document = changed("cn-quiet-hours-gbt", valid_to="2026-11-25")
+    next(rule for rule in document["rules"] if rule["id"] == "cn-quiet-hours-cba")["valid_to"] = "2026-11-25"
+    late = Proposal("sms", "dunning", datetime.fromisoformat("2026-11-24T23:00:00+08:00"), "c-1")
+    decision = decide(late, facts_of({}), parse_rules(document))
+    assert decision.until == datetime.fromisoformat("2026-11-25T00:00:00+08:00")
+
+
+def test_a_rule_that_begins_on_the_way_is_asked_there():
+    document = changed("cn-sms-cap", valid_from="2026-11-25")
+    facts = facts_of({"reserved_today": {"sms": 5}, "reserved_on": {"2026-11-25": {"sms": 3}}})
+    noon, night = (datetime.fromisoformat(f"2026-11-24T{hour}:00:00+08:00") for hour in (12, 23))
+    rules = parse_rules(document)
+    assert decide(Proposal("sms", "dunning", noon, "c-1"), facts, rules).outcome == "allow"
+    tomorrow_is_full = decide(Proposal("sms", "dunning", night, "c-1"), facts, rules)
+    assert tomorrow_is_full.until == datetime.fromisoformat("2026-11-26T08:00:00+08:00")

@@ -196,7 +196,7 @@ class MessageTables(TimerTables):
     async def _load_contacts(self, desks: dict[str, Desk], ids: list[str]) -> None:
         rows = await self.conn.fetch(
             """
-            select customer_id, local_date, channel, count(*) from contact_ledger
+            select customer_id, local_date, channel, count(*), max(at) from contact_ledger
             where customer_id = any($1::text[]) and local_date >= $2 and state <> 'released'
             group by customer_id, local_date, channel
             """,
@@ -204,7 +204,9 @@ class MessageTables(TimerTables):
             self.now.date() - timedelta(days=1),
         )
         for row in rows:
-            desks[row[0]].contacts.setdefault(row[1], {})[row[2]] = row[3]
+            desk = desks[row[0]]
+            desk.contacts.setdefault(row[1], {})[row[2]] = row[3]
+            desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
 
     async def _load_debts(self, desks: dict[str, Desk], ids: list[str]) -> None:
         """The accounts that may be spoken of: not those that a hold on the account itself takes out."""

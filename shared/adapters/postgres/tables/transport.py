@@ -170,7 +170,6 @@ class BusinessClockRow(Table, table=True):
 
     __tablename__ = "business_clock"
 
-    only: bool = flag(default="true")
     id: int = number(pk=True)
     now: Any = instant()
 

@@ -1,6 +1,6 @@
 """first tables
 
-Revision: 9af5f8750f5c
+Revision: 2146a834b6a4
 After: nothing
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "9af5f8750f5c"
+revision = "2146a834b6a4"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -144,7 +144,6 @@ def upgrade() -> None:
     )
     op.create_table(
         "business_clock",
-        sa.Column("only", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("now", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_business_clock")),
