@@ -39,7 +39,7 @@ from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres import workers
 from shared.adapters.postgres.migrate import migrate
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.shelf import Shelf, seed
+from shared.adapters.postgres.shelf import seed
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.gateway import Gateway
 from shared.application.retrying import Parked, Retrier, own_events
@@ -243,7 +243,7 @@ async def _take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
 
 async def _serve(server: uvicorn.Server, stop: asyncio.Event) -> None:
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server._serve())  # noqa: SLF001 - serve() takes the signals, which are the supervisor's
+    serving = asyncio.create_task(server._serve())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -270,5 +270,3 @@ async def _beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:
             await workers.beat(conn, instance)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 5.0)
-
-

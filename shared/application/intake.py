@@ -12,11 +12,12 @@ from datetime import timedelta
 
 import structlog
 
+from shared.application.applying import apply
 from shared.application.book import Book
 from shared.application.clockwork import catch_up
 from shared.application.facts import InboundEvent, event_json
 from shared.application.judging import PolicyShelf, UnknownVersion
-from shared.application.ledger import Ledger, Verdict, apply
+from shared.application.ledger import Ledger, Verdict
 from shared.application.ports import InboxLine, Transaction, UnitOfWork
 from shared.domain.inbound import (
     Answer,

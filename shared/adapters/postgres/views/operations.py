@@ -102,9 +102,7 @@ async def list_workers(conn: Any, service: str | None, *, after: Sequence[Any] |
     where = Where().matching(w__service=service)
     columns = """w.instance, w.service, w.started_at, w.beat_at, w.ended_at, w.dead,
         greatest(0, extract(epoch from clock_timestamp() - w.beat_at))::bigint as silent_seconds"""
-    return await page(
-        conn, columns, "workers w", where, ("w.started_at", "w.instance"), after=after, limit=limit
-    )
+    return await page(conn, columns, "workers w", where, ("w.started_at", "w.instance"), after=after, limit=limit)
 
 
 async def open_attempts(conn: Any) -> dict[str, dict[str, int]]:
@@ -129,9 +127,7 @@ async def list_dead_letters(
     limit: int,
 ) -> list[Any]:
     """Rows of (doc, entry), newest first, without the events themselves; ``behind`` waits for the same customer."""
-    where = Where().matching(
-        d__state=state, d__consumer=consumer, d__customer_id=customer_id, d__type=event_type
-    )
+    where = Where().matching(d__state=state, d__consumer=consumer, d__customer_id=customer_id, d__type=event_type)
     columns = """d.entry, d.consumer, d.customer_id, d.source, d.event_id, d.type, d.state, d.tries, d.not_before, d.error,
         d.parked_at, d.ended_at, d.ended_by,
         (select count(*) from parked b where b.consumer = d.consumer and b.customer_id = d.customer_id
