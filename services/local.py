@@ -164,7 +164,10 @@ async def _compose(
     pools.append(await _pool(stack, dsn, "notifier", 6))
     api_pool, scheduler_pool, notifier_pool = pools
     relay_wake = asyncio.Event()
-    deps = make_deps(settings, api_pool, wake=relay_wake.set)
+    gateways = _gateways(settings, clock, sandbox_url, smtp_port)
+    for gateway in gateways.values():
+        stack.push_async_callback(gateway.aclose)
+    deps = make_deps(settings, api_pool, wake=relay_wake.set, gateways=gateways)
     await deps.shelf.renew()
 
     def work(pool: Pool) -> PostgresUnitOfWork:
@@ -177,9 +180,6 @@ async def _compose(
             observe=clock.observe,
         )
 
-    gateways = _gateways(settings, clock, sandbox_url, smtp_port)
-    for gateway in gateways.values():
-        stack.push_async_callback(gateway.aclose)
     planner, clockwork = scheduler.compose(work(scheduler_pool), deps.shelf, poll=poll)
     notifying = work(notifier_pool)
     reminding, sender = notifier.compose(
