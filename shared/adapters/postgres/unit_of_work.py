@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.adapters.postgres.book_store import BookTables
+from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
 from shared.adapters.postgres.planning_store import PlanningTables
@@ -16,7 +17,7 @@ from shared.adapters.postgres.session import Cipher, Normaliser
 from shared.adapters.postgres.settling_store import SettlingTables
 
 
-class PostgresTransaction(InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables):
+class PostgresTransaction(InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables, ImportTables):
     """Every store on one connection and transaction."""
 
 
