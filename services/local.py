@@ -42,7 +42,7 @@ from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import seed
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.gateway import Gateway
-from shared.application.retrying import Parked, Retrier, own_events
+from shared.application.retrying import Parked, Retrier, inbound_events, own_events
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.supervisor import Supervisor
 
@@ -209,6 +209,7 @@ async def _compose(
         Retrier(work(scheduler_pool), consumer.name, own_events(consumer, _read_parked))
         for consumer in (planner, reminding)
     ]
+    retriers.append(Retrier(work(api_pool), "intake", inbound_events(deps.shelf)))
     supervisor.add("retries", lambda stop: _retry(retriers, stop))
     supervisor.add("heartbeat", lambda stop: _beat(notifier_pool, instance, stop))
     suite = Suite(settings, api_pool, supervisor, relay, clockwork, sender, gateways, settings.api_port, sandbox_url)
