@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.adapters.postgres.book_store import BookTables
+from shared.adapters.postgres.housekeeping_store import HousekeepingTables
 from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
@@ -18,7 +19,14 @@ from shared.adapters.postgres.settling_store import SettlingTables
 
 
 class PostgresTransaction(
-    InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables, ImportTables
+    InboxTables,
+    BookTables,
+    SaveTables,
+    PlanningTables,
+    MessageTables,
+    SettlingTables,
+    ImportTables,
+    HousekeepingTables,
 ):
     """Every store on one connection and transaction."""
 
