@@ -51,6 +51,12 @@ class PostgresUnitOfWork:
         self._wake = wake
         self._observe = observe
 
+    def on(self, pool: Any, *, observe: Callable[[datetime], None] = lambda _: None) -> PostgresUnitOfWork:
+        """The same on another pool, that is under another service's role."""
+        return PostgresUnitOfWork(
+            pool, self._cipher, self._normalise, manual_clock=self._manual_clock, wake=self._wake, observe=observe
+        )
+
     def __call__(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._transaction()
 
