@@ -39,10 +39,10 @@ from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres import workers
 from shared.adapters.postgres.migrate import migrate
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.shelf import Shelf, seed
+from shared.adapters.postgres.shelf import seed
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.gateway import Gateway
-from shared.application.retrying import Parked, Retrier, own_events
+from shared.application.retrying import Parked, Retrier, inbound_events, own_events
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.supervisor import Supervisor
 
@@ -164,7 +164,10 @@ async def _compose(
     pools.append(await _pool(stack, dsn, "notifier", 6))
     api_pool, scheduler_pool, notifier_pool = pools
     relay_wake = asyncio.Event()
-    deps = make_deps(settings, api_pool, wake=relay_wake.set)
+    gateways = _gateways(settings, clock, sandbox_url, smtp_port)
+    for gateway in gateways.values():
+        stack.push_async_callback(gateway.aclose)
+    deps = make_deps(settings, api_pool, wake=relay_wake.set, gateways=gateways)
     await deps.shelf.renew()
 
     def work(pool: Pool) -> PostgresUnitOfWork:
@@ -177,9 +180,6 @@ async def _compose(
             observe=clock.observe,
         )
 
-    gateways = _gateways(settings, clock, sandbox_url, smtp_port)
-    for gateway in gateways.values():
-        stack.push_async_callback(gateway.aclose)
     planner, clockwork = scheduler.compose(work(scheduler_pool), deps.shelf, poll=poll)
     notifying = work(notifier_pool)
     reminding, sender = notifier.compose(
@@ -209,6 +209,7 @@ async def _compose(
         Retrier(work(scheduler_pool), consumer.name, own_events(consumer, _read_parked))
         for consumer in (planner, reminding)
     ]
+    retriers.append(Retrier(work(api_pool), "intake", inbound_events(deps.shelf)))
     supervisor.add("retries", lambda stop: _retry(retriers, stop))
     supervisor.add("heartbeat", lambda stop: _beat(notifier_pool, instance, stop))
     suite = Suite(settings, api_pool, supervisor, relay, clockwork, sender, gateways, settings.api_port, sandbox_url)
@@ -243,7 +244,7 @@ async def _take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
 
 async def _serve(server: uvicorn.Server, stop: asyncio.Event) -> None:
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server._serve())  # noqa: SLF001 - serve() takes the signals, which are the supervisor's
+    serving = asyncio.create_task(server._serve())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -270,5 +271,3 @@ async def _beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:
             await workers.beat(conn, instance)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 5.0)
-
-

@@ -10,7 +10,7 @@ from shared.application.planning import FOLLOW_UP, Planner, PlanningStore
 
 
 def table(planner: Planner, rolls: BucketRolls) -> TimerTable:
-    async def follow_up_due(tx: PlanningStore, book: Book, timers: Sequence[DueTimer]) -> None:
+    async def follow_up_due(tx: PlanningStore, book: Book, _timers: Sequence[DueTimer]) -> None:
         await planner.replan_locked(tx, book)
 
     return {

@@ -27,6 +27,7 @@ CLOCK_READERS = ("shared/adapters/", "shared/runtime/", "services/sandbox/")
 # Where a transaction may be opened or committed besides the unit of work, and why.
 COMMITS_ELSEWHERE = {
     "shared/adapters/postgres/unit_of_work.py": "the one place",
+    "shared/adapters/postgres/digest.py": "reads only: a cursor needs a transaction, and all lines are of one instant",
     "shared/adapters/postgres/migrate.py": "changes the schema, not the book; runs on its own, before any service",
 }
 

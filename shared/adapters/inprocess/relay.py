@@ -1,7 +1,7 @@
 """The transport of the embedded suite: outbox rows go, in order, through the codec into each consumer's pipeline.
 
-The same bytes and the same pipeline as with Kafka; a row is marked sent when every consumer has applied or parked it, so a
-crash between makes a second delivery, which the inbox drops.
+The same bytes and the same pipeline as with Kafka; a row is marked sent when every consumer has applied or parked it,
+so a crash between makes a second delivery, which the inbox drops.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ class CaseworkTables(Session):
     ) -> None:
         await self.conn.execute(
             """
-            update follow_ups set state = $2, deferred_until = coalesce($3, deferred_until), reason = $4, actor = $5, decided_at = $6,
-                row_version = row_version + 1
+            update follow_ups set state = $2, deferred_until = coalesce($3, deferred_until), reason = $4, actor = $5,
+                decided_at = $6, row_version = row_version + 1
             where follow_up_id = $1
             """,
             follow_up_id,

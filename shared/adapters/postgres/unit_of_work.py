@@ -11,6 +11,7 @@ from shared.adapters.postgres.book_store import BookTables
 from shared.adapters.postgres.casework_store import CaseworkTables
 from shared.adapters.postgres.complaint_store import ComplaintTables
 from shared.adapters.postgres.hold_store import HoldTables
+from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
 from shared.adapters.postgres.planning_store import PlanningTables
@@ -35,6 +36,7 @@ class PostgresTransaction(
     PreferenceTables,
     CaseworkTables,
     WorklistTables,
+    ImportTables,
 ):
     """Every store on one connection and transaction."""
 
