@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
-from services.api.etags import ExpectedVersion
+from services.api.etags import ExpectedVersion, etag
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
 from services.api.reading import Reader, Text, answer_page, document, scope_of
@@ -43,15 +43,15 @@ async def place_hold(body: HoldIn, caller: Holder, deps: Deps, once: Idempotent)
         )
         await holds.place_hold(tx, new, caller)
         content, version = await _seen(tx.conn, new.hold_id, caller)
-        answer = created(content, location=f"/v1/holds/{new.hold_id}", etag=f'"{version}"')
+        answer = created(content, location=f"/v1/holds/{new.hold_id}", etag=etag(version))
         return await once.keep(tx.conn, answer)
 
 
 @router.get("/{hold_id}", response_model=HoldOut, summary="Read one hold")
 async def get_hold(hold_id: UUID, caller: Reader, deps: Deps, request: Request) -> Response:
-    """The hold; ``in_force`` says whether it stands now."""
-    content, _ = await _seen(deps.pool, hold_id, caller)
-    return document(request, content)
+    """The hold; it stands until ``released_at`` or ``ends_at``, whichever comes first."""
+    content, version = await _seen(deps.pool, hold_id, caller)
+    return document(request, content, version=version)
 
 
 @router.get("", response_model=Page[HoldOut], summary="List holds")
@@ -78,7 +78,7 @@ async def release_hold(
     async with deps.work() as tx:
         await holds.release_hold(tx, hold_id, body.reason, caller, expected)
         content, version = await _seen(tx.conn, hold_id, caller)
-    return Json(content, headers={"etag": f'"{version}"'})
+    return Json(content, headers={"etag": etag(version)})
 
 
 async def _seen(conn: Any, hold_id: UUID, caller: Principal) -> tuple[str, int]:

@@ -69,5 +69,4 @@ class HoldOut(BaseModel):
     ends_at: datetime | None
     released_at: datetime | None
     released_by: str | None
-    in_force: bool
     row_version: int

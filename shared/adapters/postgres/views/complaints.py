@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Scope, Where, page
+from shared.adapters.postgres.views.clauses import Scope, Where, page
 
 _OPEN = "c.state in ('received', 'acknowledged', 'responded', 'escalated')"
 _UNANSWERED = "c.responded_at is null and c.state <> 'resolved'"
-_COLUMNS = f"""
+_COLUMNS = """
     c.complaint_id, c.customer_id, c.case_id, c.account_id, c.category, c.channel, c.complexity, c.state, c.owner,
     c.received_at, c.acknowledge_by, c.answer_by, c.answer_on, c.acknowledged_at, c.responded_at, c.resolved_at,
-    c.escalated_at, c.outcome, c.extension_reason, c.extension_approved_by, c.hold_id, c.created_by, c.row_version,
-    ({_UNANSWERED} and c.answer_by <= {BUSINESS_NOW}) as answer_overdue
+    c.escalated_at, c.outcome, c.extension_reason, c.extension_approved_by, c.hold_id, c.created_by, c.row_version
 """
 
 
