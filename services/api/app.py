@@ -11,7 +11,22 @@ from starlette.middleware import Middleware
 from services.api import errors, openapi, routing
 from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
-from services.api.routes import accounts, callbacks, cases, customers, events, health, imports, payments
+from services.api.routes import (
+    accounts,
+    callbacks,
+    cases,
+    casework,
+    complaints,
+    customers,
+    deferrals,
+    events,
+    health,
+    holds,
+    imports,
+    payments,
+    preferences,
+    worklists,
+)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -25,6 +40,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     cases.router,
     payments.router,
     callbacks.router,
+    casework.router,
+    complaints.router,
+    deferrals.router,
+    holds.router,
+    preferences.router,
+    worklists.router,
 )
 
 _DESCRIPTION = """
