@@ -11,12 +11,36 @@ from starlette.middleware import Middleware
 from services.api import errors, openapi, routing
 from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
-from services.api.routes import health
+from services.api.routes import (
+    accounts,
+    audit,
+    cases,
+    customers,
+    follow_ups,
+    health,
+    messages,
+    ops,
+    payments,
+    policies,
+    templates,
+)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 # Nouns find their routes at once whatever their place; within a noun the first that matches wins.
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts.router,
+    cases.router,
+    customers.router,
+    payments.router,
+    follow_ups.router,
+    messages.router,
+    templates.router,
+    policies.router,
+    ops.router,
+    audit.router,
+    health.router,
+)
 
 _DESCRIPTION = """
 Follow up overdue credit-card accounts: events in, cases, reminders, repayment, complaints.

@@ -78,9 +78,7 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
     if coming is not None and coming.step.kind == "message":
         about.desk.cases[case.case_id] = case.state
         answer["moot"] = moot(_as_message(coming, case.case_id), about.desk)
-        answer["gate"] = [
-            _gate(about.desk, channel, coming, about.now, shelf) for channel in coming.step.channels
-        ]
+        answer["gate"] = [_gate(about.desk, channel, coming, about.now, shelf) for channel in coming.step.channels]
     return answer
 
 
@@ -100,9 +98,7 @@ def _next(selection: Selection, now: datetime, *, due_now: bool) -> dict[str, An
     }
 
 
-def _candidates(
-    about: Explained, outlook: Outlook, made: Plan, timetable: Timetable
-) -> Iterator[dict[str, Any]]:
+def _candidates(about: Explained, outlook: Outlook, made: Plan, timetable: Timetable) -> Iterator[dict[str, Any]]:
     """Each step of the ladder on the anchor that counts, earliest first."""
     standing = outlook.standings[-1]
     assert standing.anchor is not None  # noqa: S101 - asked before
@@ -185,7 +181,7 @@ def _gate(desk: Desk, channel: str, coming: Selection, now: datetime, shelf: Rul
     if reach is None:
         return _unasked(channel, "no usable contact point")
     proposal = Proposal(channel, coming.step.purpose, at, desk.customer_id, str(reach.point_id))
-    return _decided(channel, decide(proposal, facts_of(desk, reach, at), rules))
+    return _decided(channel, decide(proposal, facts_of(desk, channel, reach, at), rules))
 
 
 def _unasked(channel: str, reason: str) -> dict[str, Any]:

@@ -98,9 +98,7 @@ async def list_account_history(
 
 async def _page(deps: Deps, page: Paging, caller: CaseReader, wanted: view.AccountFilter) -> Json:
     zone = (await policy_of(deps)).default_zone
-    rows = await view.list_accounts(
-        deps.pool, wanted, scope_of(caller), zone=zone, after=page.after, limit=page.fetch
-    )
+    rows = await view.list_accounts(deps.pool, wanted, scope_of(caller), zone=zone, after=page.after, limit=page.fetch)
     return answer_page(page, rows)
 
 

@@ -70,16 +70,16 @@ async def list_timeline(
 
 
 @router.get("/{case_id}/notes", response_model=Page[Note], summary="What people wrote about a case")
-async def list_notes(
-    case_id: UUID, caller: CaseReader, deps: Deps, page: Paging, author: Text | None = None
-) -> Json:
+async def list_notes(case_id: UUID, caller: CaseReader, deps: Deps, page: Paging, author: Text | None = None) -> Json:
     """Notes, the newest first."""
     await _seen(deps, case_id, caller)
     rows = await view.list_notes(deps.pool, case_id, author=author, after=page.after, limit=page.fetch)
     return answer_page(page, rows, lambda row: view.note(row["doc"], deps.cipher))
 
 
-@router.get("/{case_id}/next-action/explain", response_model=ExplanationOut, summary="Why the next action is what it is")
+@router.get(
+    "/{case_id}/next-action/explain", response_model=ExplanationOut, summary="Why the next action is what it is"
+)
 async def explain_next_action(case_id: UUID, caller: CaseReader, deps: Deps) -> Json:
     """The step to come, the steps passed over and why, the holds in force, and what the contact rules say of it."""
     await _seen(deps, case_id, caller)
@@ -87,7 +87,7 @@ async def explain_next_action(case_id: UUID, caller: CaseReader, deps: Deps) -> 
         loaded = await load_case(tx, case_id)
     if loaded is None:
         raise _no_such_case()
-    await policy_of(deps, loaded.file.case.policy_version)  # on hand from here on
+    await policy_of(deps, loaded.case.policy_version)  # on hand from here on
     return Json(explain(loaded, deps.shelf))
 
 

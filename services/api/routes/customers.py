@@ -72,9 +72,7 @@ async def unmask_customer(customer_id: CoreId, body: Unmask, caller: Unmasker, d
             raise _no_such_customer()
         shown = view.unmasked(found, body.fields, deps.cipher)
         detail = {"fields": sorted(set(body.fields)), "reason": body.reason}
-        await audit.append(
-            tx.conn, caller.subject, "customer.unmasked", f"customer/{customer_id}", detail, at=tx.now
-        )
+        await audit.append(tx.conn, caller.subject, "customer.unmasked", f"customer/{customer_id}", detail, at=tx.now)
     return Json(shown)
 
 

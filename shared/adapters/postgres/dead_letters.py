@@ -49,7 +49,8 @@ async def _locked(conn: Any, entry: int, states: tuple[str, ...]) -> DeadLetter:
     # The customer first, as everywhere: a consumer holds this lock while it tries the event.
     await conn.execute("select from customers where customer_id = $1 for no key update", customer_id)
     row = await conn.fetchrow(
-        "select entry, consumer, customer_id, source, event_id, type, state from parked where entry = $1 for update", entry
+        "select entry, consumer, customer_id, source, event_id, type, state from parked where entry = $1 for update",
+        entry,
     )
     if row is None or row[6] not in states:
         raise Conflict(f"It is {row[6] if row else 'gone'}; this needs one that is {' or '.join(states)}.")

@@ -62,12 +62,12 @@ async def list_cases(
     )
     where.given("(c.owner is null and c.team is null) = {}", wanted.unassigned)
     where.given("c.opened_at >= {}", wanted.opened_from).given("c.opened_at < {}", wanted.opened_to)
-    return await page(
-        conn, _LISTED, _WITH_STANDING, where, ("c.opened_at", "c.case_id"), after=after, limit=limit
-    )
+    return await page(conn, _LISTED, _WITH_STANDING, where, ("c.opened_at", "c.case_id"), after=after, limit=limit)
 
 
-async def list_notes(conn: Any, case_id: UUID, *, author: str | None = None, after: Sequence[Any] | None, limit: int) -> list[Any]:
+async def list_notes(
+    conn: Any, case_id: UUID, *, author: str | None = None, after: Sequence[Any] | None, limit: int
+) -> list[Any]:
     """Rows of (doc, written_at, note_id), newest first, sealed: to be read by ``note``."""
     where = Where().add("n.case_id = {}", case_id).given("n.author = {}", author)
     columns = "n.note_id, n.case_id, n.author, n.written_at, encode(n.text_enc, 'base64') as text"

@@ -63,12 +63,8 @@ async def list_customers(
     where = Where().sees_customer("u.customer_id", scope)
     where.matching(u__segment=wanted.segment, u__language=wanted.language)
     where.given("(c.case_id is not null) = {}", wanted.has_open_case)
-    where.given(
-        "exists (select from accounts a where a.customer_id = u.customer_id and a.bucket = {})", wanted.bucket
-    )
-    return await page(
-        conn, _COLUMNS, _SOURCE, where, ("u.customer_id",), after=after, limit=limit, descending=False
-    )
+    where.given("exists (select from accounts a where a.customer_id = u.customer_id and a.bucket = {})", wanted.bucket)
+    return await page(conn, _COLUMNS, _SOURCE, where, ("u.customer_id",), after=after, limit=limit, descending=False)
 
 
 async def search_customers(

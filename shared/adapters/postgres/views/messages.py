@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.adapters.postgres.session import Cipher
 from shared.adapters.postgres.views.clauses import Scope, Where, page
 
 _COLUMNS = """
     m.message_id, m.customer_id, m.case_id, m.follow_up_id, m.about, m.step, m.anchor, m.policy_version, m.purpose,
-    m.template, m.channels, m.channel, m.state, m.not_before, m.reason, m.tries, m.created_at, m.updated_at, m.row_version
+    m.template, m.channels, m.channel, m.state, m.not_before, m.reason, m.tries, m.created_at, m.updated_at,
+    m.row_version
 """
 _ATTEMPTS = """
     m.decision,
@@ -41,9 +43,7 @@ class MessageFilter:
 async def get_message(conn: Any, message_id: UUID, scope: Scope) -> str | None:
     """JSON of a message with its attempts and the newest decision on it; without its text."""
     where = Where().sees_customer("m.customer_id", scope).add("m.message_id = {}", message_id)
-    rows = await page(
-        conn, f"{_COLUMNS}, {_ATTEMPTS}", "messages m", where, ("m.message_id",), after=None, limit=1
-    )
+    rows = await page(conn, f"{_COLUMNS}, {_ATTEMPTS}", "messages m", where, ("m.message_id",), after=None, limit=1)
     return rows[0]["doc"] if rows else None
 
 
@@ -69,3 +69,16 @@ async def load_texts(conn: Any, message_id: UUID) -> list[Any]:
         message_id,
     )
     return rows
+
+
+def plain_texts(rows: Sequence[Any], cipher: Cipher) -> list[dict[str, Any]]:
+    """What ``load_texts`` found, decrypted; None for what was erased."""
+    return [
+        {
+            "attempt_id": attempt_id,
+            "channel": channel,
+            "subject": None if subject is None else cipher.decrypt("attempts", "subject", str(attempt_id), subject),
+            "body": None if body is None else cipher.decrypt("attempts", "body", str(attempt_id), body),
+        }
+        for attempt_id, channel, subject, body in rows
+    ]

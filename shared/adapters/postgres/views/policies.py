@@ -9,7 +9,8 @@ from shared.adapters.postgres.views.clauses import Where, page
 
 _POLICY = "p.version, p.name, p.state, p.sha256, p.created_at, p.created_by"
 _TEMPLATE = """
-    t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, t.variables, t.state, t.created_at, t.created_by
+    t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, t.variables, t.state,
+    t.created_at, t.created_by
 """
 
 
@@ -38,9 +39,7 @@ async def list_templates(
     limit: int,
 ) -> list[Any]:
     """Rows of (doc, key, language, channel, version)."""
-    where = Where().matching(
-        t__key=key, t__language=language, t__channel=channel, t__purpose=purpose, t__state=state
-    )
+    where = Where().matching(t__key=key, t__language=language, t__channel=channel, t__purpose=purpose, t__state=state)
     keys = ("t.key", "t.language", "t.channel", "t.version")
     return await page(conn, _TEMPLATE, "templates t", where, keys, after=after, limit=limit, descending=False)
 
