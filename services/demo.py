@@ -49,7 +49,9 @@ class NotQuiet(Exception):
 
 def instants(lines: Iterable[bytes]) -> Iterator[Instant]:
     """Group a feed, ordered by its events' time, into instants."""
-    timed = ((datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC), line) for line in lines if line.strip())
+    timed = (
+        (datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC), line) for line in lines if line.strip()
+    )
     for at, group in groupby(timed, key=lambda pair: pair[0]):
         yield Instant(at, tuple(line for _, line in group))
 

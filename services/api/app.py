@@ -14,10 +14,13 @@ from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
     audit,
+    callbacks,
     cases,
     customers,
+    events,
     follow_ups,
     health,
+    imports,
     messages,
     ops,
     payments,
@@ -39,6 +42,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     policies.router,
     ops.router,
     audit.router,
+    events.router,
+    imports.router,
+    callbacks.router,
     health.router,
 )
 

@@ -32,7 +32,7 @@ class DueTimer:
 class TimerUseCase(Protocol):
     """Handles the due timers of one kind for the locked customers of ``book``, oldest first."""
 
-    def __call__(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> Awaitable[None]: ...
+    def __call__(self, tx: Any, book: Book, timers: Sequence[DueTimer], /) -> Awaitable[None]: ...
 
 
 TimerTable = Mapping[str, TimerUseCase]

@@ -182,9 +182,7 @@ class ComplaintDesk:
             raise Conflict("It was answered; its clock has stopped.", code="complaint-answered")
         page = book.customers[before.customer_id]
         zone, rules = self._zone(page.time_zone), complaint_rules(page.jurisdiction)
-        granted = Extension(
-            asked.to, asked.requested_by, who.subject, tx.now, asked.reason, asked.complainant_told_at
-        )
+        granted = Extension(asked.to, asked.requested_by, who.subject, tx.now, asked.reason, asked.complainant_told_at)
         try:
             complexity = extend(before.complexity, granted, _due(before))
         except ExtensionRefused as refused:

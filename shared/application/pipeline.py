@@ -42,7 +42,7 @@ class OurEvent:
 class UseCase(Protocol):
     """Runs inside the pipeline's transaction, with the customers of its events locked in ``book``."""
 
-    def __call__(self, tx: Any, book: Book, events: Sequence[OurEvent]) -> Awaitable[None]: ...
+    def __call__(self, tx: Any, book: Book, events: Sequence[OurEvent], /) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)

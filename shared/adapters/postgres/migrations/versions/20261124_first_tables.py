@@ -453,6 +453,7 @@ def upgrade() -> None:
         sa.Column("lines_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("bytes_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("counts", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("receiving_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
