@@ -13,6 +13,7 @@ from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
+    audit,
     callbacks,
     cases,
     casework,
@@ -20,11 +21,16 @@ from services.api.routes import (
     customers,
     deferrals,
     events,
+    follow_ups,
     health,
     holds,
     imports,
+    messages,
+    ops,
     payments,
+    policies,
     preferences,
+    templates,
     worklists,
 )
 
@@ -32,13 +38,18 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 # Nouns find their routes at once whatever their place; within a noun the first that matches wins.
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router,
+    accounts.router,
+    cases.router,
+    customers.router,
+    payments.router,
+    follow_ups.router,
+    messages.router,
+    templates.router,
+    policies.router,
+    ops.router,
+    audit.router,
     events.router,
     imports.router,
-    accounts.router,
-    customers.router,
-    cases.router,
-    payments.router,
     callbacks.router,
     casework.router,
     complaints.router,
@@ -46,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     holds.router,
     preferences.router,
     worklists.router,
+    health.router,
 )
 
 _DESCRIPTION = """
