@@ -17,7 +17,9 @@ from shared.adapters.postgres.session import Cipher, Normaliser
 from shared.adapters.postgres.settling_store import SettlingTables
 
 
-class PostgresTransaction(InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables, ImportTables):
+class PostgresTransaction(
+    InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables, ImportTables
+):
     """Every store on one connection and transaction."""
 
 
