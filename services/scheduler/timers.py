@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from shared.application.book import Book
 from shared.application.clockwork import BucketRolls, DueTimer, TimerTable
+from shared.application.housekeeping import HOUSEKEEPING, keep_house
 from shared.application.planning import FOLLOW_UP, Planner, PlanningStore
 
 
@@ -16,4 +17,5 @@ def table(planner: Planner, rolls: BucketRolls) -> TimerTable:
     return {
         "bucket_roll": rolls.roll,
         FOLLOW_UP: follow_up_due,
+        HOUSEKEEPING: keep_house,
     }
