@@ -34,6 +34,10 @@ NOW = timedelta()
 log = structlog.get_logger(__name__)
 
 
+class NoLongerReadable(Exception):
+    """A parked event that this version of the product would refuse."""
+
+
 class OwnersMoved(Exception):
     """An account changed hands between our look and our lock; the unit is tried again."""
 
@@ -195,8 +199,8 @@ async def _apply_fresh(
 async def replay(tx: Transaction, shelf: PolicyShelf, envelope: bytes) -> None:
     """Apply one parked event inside the caller's transaction. Raises when it still can not be applied."""
     event = read_event(envelope, tx.now)
-    if isinstance(event, Refused):
-        raise ValueError("; ".join(f"{problem.field} {problem.reason}" for problem in event.problems))
+    if isinstance(event, Refused):  # readable when it was kept, so the rules for facts have changed since
+        raise NoLongerReadable("; ".join(f"{problem.field} {problem.reason}" for problem in event.problems))
     await _apply_fresh(tx, shelf, [event], [0], [None], replaying=True)
 
 
