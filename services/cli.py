@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres import migrate as schema
+from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.synthetic import portfolio
 from shared.runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.settings import ProcessSettings
@@ -31,8 +32,15 @@ app.add_typer(db, name="db")
 def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = "head") -> None:
     """Bring the database to this version of the schema, with the roles and grants that the services need."""
     with _owner_dsn() as dsn:
-        revision = asyncio.run(schema.migrate(dsn, target=target))
+        revision = asyncio.run(_migrate_and_seed(dsn, target))
     typer.echo(f"schema revision {revision or '(none)'}")
+
+
+async def _migrate_and_seed(dsn: str, target: str) -> str | None:
+    revision = await schema.migrate(dsn, target=target)
+    if target == "head":
+        await seed_documents(dsn)
+    return revision
 
 
 @app.command()

@@ -8,14 +8,13 @@ import json
 import subprocess
 import sys
 from contextlib import AsyncExitStack
-from typing import Any
 
 import asyncpg
 from pydantic_settings import SettingsConfigDict
 
 from services.api.settings import ApiSettings
 from shared.adapters.postgres.migrate import check_schema, migrate
-from shared.adapters.postgres.shelf import seed
+from shared.adapters.postgres.shelf import seed_documents
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
 
@@ -45,17 +44,8 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     dsn = await asyncio.to_thread(postgres.start)
     stack.callback(postgres.stop)
     await migrate(dsn)
-    conn = await asyncpg.connect(dsn)
-    try:
-        await _jsonb(conn)
-        await seed(conn)
-    finally:
-        await conn.close()
+    await seed_documents(dsn)
     return dsn
-
-
-async def _jsonb(conn: Any) -> None:
-    await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
