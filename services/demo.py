@@ -19,7 +19,7 @@ from shared.adapters.clock import move_manual_clock, read_manual_clock
 
 BEFORE = timedelta(seconds=1)  # the facts of an instant are in before what falls due at it
 AFTERMATH = timedelta(days=5)
-LONGEST_WAIT = 300.0  # seconds for one instant to become quiet
+LONGEST_WAIT = 120.0  # seconds for one instant to become quiet
 
 # What still has to happen before the clock may move. Doubts that can be asked about are waited for, others are not.
 _BUSY = """
@@ -49,7 +49,9 @@ class NotQuiet(Exception):
 
 def instants(lines: Iterable[bytes]) -> Iterator[Instant]:
     """Group a feed, ordered by its events' time, into instants."""
-    timed = ((datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC), line) for line in lines if line.strip())
+    timed = (
+        (datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC), line) for line in lines if line.strip()
+    )
     for at, group in groupby(timed, key=lambda pair: pair[0]):
         yield Instant(at, tuple(line for _, line in group))
 

@@ -11,12 +11,21 @@ from starlette.middleware import Middleware
 from services.api import errors, openapi, routing
 from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
-from services.api.routes import health
+from services.api.routes import accounts, callbacks, cases, customers, events, health, imports, payments
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 # Nouns find their routes at once whatever their place; within a noun the first that matches wins.
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    events.router,
+    imports.router,
+    accounts.router,
+    customers.router,
+    cases.router,
+    payments.router,
+    callbacks.router,
+)
 
 _DESCRIPTION = """
 Follow up overdue credit-card accounts: events in, cases, reminders, repayment, complaints.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.adapters.rendering import Renderer
+from shared.application.gateway import Gateway
 from shared.runtime.health import Health
 
 
@@ -33,6 +34,7 @@ class ApiDeps:
     health: Health
     shelf: Shelf
     renderer: Renderer = field(default_factory=Renderer)
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
 
 
 async def _deps(request: Request) -> ApiDeps:
@@ -44,7 +46,12 @@ Deps = Annotated[ApiDeps, Depends(_deps)]
 
 
 def make_deps(
-    settings: ApiSettings, pool: Pool, *, health: Health | None = None, wake: Callable[[], None] = lambda: None
+    settings: ApiSettings,
+    pool: Pool,
+    *,
+    health: Health | None = None,
+    wake: Callable[[], None] = lambda: None,
+    gateways: Mapping[str, Gateway] | None = None,
 ) -> ApiDeps:
     """The parts of the API on top of an open pool, as the settings say; ``/readyz`` asks the database.
 
@@ -69,6 +76,7 @@ def make_deps(
         cursors=CursorSigner(cipher.keys.derive("cursor")),
         health=health,
         shelf=Shelf(pool),
+        gateways=gateways or {},
     )
 
 

@@ -11,7 +11,7 @@ DEFAULT_BODY_BYTES = 1 * MIB
 # First prefix that fits wins. None: the route reads the body as a stream and bounds what it keeps.
 BODY_LIMITS: tuple[tuple[str, int | None], ...] = (
     ("/v1/imports/", None),
-    ("/v1/events", 32 * MIB),
+    ("/v1/events", 8 * MIB),
     ("/v1/callbacks/", 4 * MIB),
 )
 MAX_PAGE = 200

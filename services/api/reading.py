@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -9,19 +10,29 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.api.deps import ApiDeps
 from services.api.etags import etag, not_modified
-from services.api.limits import _no_nul as no_nul
 from services.api.paging import PageRequest
 from services.api.responses import Json, encode
+from services.api.security import require
 from shared.adapters.postgres.views.clauses import EVERYTHING, Scope
+from shared.application.judging import UnknownVersion
 from shared.application.principal import Principal, Role
+from shared.application.refusals import Unavailable
+from shared.domain.policy import Policy
 
 _SEES_ALL = (Role.SUPERVISOR, Role.COMPLIANCE, Role.OPERATIONS, Role.AUDITOR)
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# Nine digits in a row, however they are spaced, or an @: somebody's number or address.
+_PERSONAL = re.compile(r"@|(?:\d[ \-.]?){8}\d")
+
+CaseReader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR)]
+Reader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR, Role.OPERATIONS)]
+Unmasker = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)]
 
 
 def _believable(instant: datetime) -> datetime:
@@ -30,18 +41,46 @@ def _believable(instant: datetime) -> datetime:
     return instant
 
 
-CoreId = Annotated[str, Path(min_length=1, max_length=200), AfterValidator(no_nul)]
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("contains the NUL character")
+    return text
+
+
+def _impersonal(text: str) -> str:
+    if _PERSONAL.search(text):
+        raise ValueError("leave numbers and addresses of people out: the reason is kept for good")
+    return text
+
+
+CoreId = Annotated[str, Path(min_length=1, max_length=200), AfterValidator(_no_nul)]
 """An id that the core-banking system gave, in a path; as there, any printable text."""
 
-CoreIdFilter = Annotated[str, AfterValidator(no_nul)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nul)]
+"""What a list can be filtered by: an id or a code."""
 
 Instant = Annotated[AwareDatetime, AfterValidator(_believable)]
 """An instant with its offset, near enough to our time that the database can hold it in any zone."""
+
+Reason = Annotated[str, Field(min_length=3, max_length=500), AfterValidator(_no_nul), AfterValidator(_impersonal)]
+"""Why somebody did something that is audited; holds nothing personal, because the audit trail is never erased."""
 
 
 def scope_of(caller: Principal) -> Scope:
     """A collector sees their own, their teams' and unassigned cases; every other reader sees all."""
     return EVERYTHING if caller.has(*_SEES_ALL) else Scope(caller.subject, tuple(sorted(caller.teams)))
+
+
+async def policy_of(deps: ApiDeps, version: int | None = None) -> Policy:
+    """A version of the policy, the active one by default; read again once when it is not on hand."""
+    try:
+        return deps.shelf.policy(version)
+    except UnknownVersion:
+        await deps.shelf.renew()
+    try:
+        return deps.shelf.policy(version)
+    except UnknownVersion:
+        raise Unavailable("No policy is in force yet.", retry_after=30) from None
 
 
 def document(request: Request, content: Any, *, version: int | None = None) -> Response:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from shared.application.book import Book
+from shared.application.book import Book, Changes
 from shared.application.judging import BUCKET_ROLL, PolicyShelf, rejudge
 from shared.application.ports import UnitOfWork
 
@@ -32,7 +32,7 @@ class DueTimer:
 class TimerUseCase(Protocol):
     """Handles the due timers of one kind for the locked customers of ``book``, oldest first."""
 
-    def __call__(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> Awaitable[None]: ...
+    def __call__(self, tx: Any, book: Book, timers: Sequence[DueTimer], /) -> Awaitable[None]: ...
 
 
 TimerTable = Mapping[str, TimerUseCase]
@@ -75,6 +75,7 @@ async def _run_together(work: UnitOfWork, table: TimerTable, customers: Sequence
             by_kind.setdefault(timer.kind, []).append(timer)
         for kind, its_timers in by_kind.items():
             await table[kind](tx, book, its_timers)
+            book.changes = Changes()  # written; the next kind must not write it again
     return len(timers)
 
 

@@ -12,11 +12,12 @@ from datetime import timedelta
 
 import structlog
 
+from shared.application.applying import apply
 from shared.application.book import Book
 from shared.application.clockwork import catch_up
-from shared.application.facts import InboundEvent, event_json
+from shared.application.facts import InboundEvent, Refused, event_json, read_event
 from shared.application.judging import PolicyShelf, UnknownVersion
-from shared.application.ledger import Ledger, Verdict, apply
+from shared.application.ledger import Ledger, Verdict
 from shared.application.ports import InboxLine, Transaction, UnitOfWork
 from shared.domain.inbound import (
     Answer,
@@ -158,11 +159,13 @@ async def _apply_fresh(
     events: Sequence[InboundEvent],
     fresh: list[int],
     verdicts: list[Verdict | None],
+    *,
+    replaying: bool = False,
 ) -> None:
     ledger = await _open_ledger(tx, shelf, [events[index] for index in fresh])
     late: list[Verdict | None] = [None] * len(fresh)
     again = await _drop_seen(tx, [events[index] for index in fresh], late)
-    blocked = await tx.blocked(CONSUMER, ledger.book.customers)
+    blocked = set() if replaying else await tx.blocked(CONSUMER, ledger.book.customers)
     taken: dict[tuple[str, str], tuple[bytes, Verdict]] = {}
     lines: list[InboxLine] = []
     waiting = set(again)
@@ -187,6 +190,14 @@ async def _apply_fresh(
         verdicts[index] = verdict
     await tx.add_to_inbox(CONSUMER, lines)
     await tx.save(ledger.book.changes, ledger.profiles)
+
+
+async def replay(tx: Transaction, shelf: PolicyShelf, envelope: bytes) -> None:
+    """Apply one parked event inside the caller's transaction. Raises when it still can not be applied."""
+    event = read_event(envelope, tx.now)
+    if isinstance(event, Refused):
+        raise ValueError("; ".join(f"{problem.field} {problem.reason}" for problem in event.problems))
+    await _apply_fresh(tx, shelf, [event], [0], [None], replaying=True)
 
 
 def _customer_of(ledger: Ledger, event: InboundEvent) -> str | None:

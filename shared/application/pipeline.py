@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from shared.application.book import Book
+from shared.application.book import Book, Changes
 from shared.application.ports import Transaction, UnitOfWork
 
 SOURCE = "arrears"
@@ -42,7 +42,7 @@ class OurEvent:
 class UseCase(Protocol):
     """Runs inside the pipeline's transaction, with the customers of its events locked in ``book``."""
 
-    def __call__(self, tx: Any, book: Book, events: Sequence[OurEvent]) -> Awaitable[None]: ...
+    def __call__(self, tx: Any, book: Book, events: Sequence[OurEvent], /) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +117,4 @@ async def run_use_cases(tx: Any, book: Book, consumer: Consumer, events: Iterabl
         by_case.setdefault(consumer.handlers[event.type], []).append(event)
     for use_case, its_events in by_case.items():
         await use_case(tx, book, its_events)
+        book.changes = Changes()  # written; the next use case must not write it again

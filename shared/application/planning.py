@@ -204,7 +204,9 @@ def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:
 
 
 def _work_item(follow_up: FollowUp, bucket: str, standing: CaseStanding, due_on: date, policy: Policy) -> WorkItem:
-    rank = next((index for index, known in enumerate(policy.buckets, 1) if known.name == bucket), 0)
+    # A worklist begins with the worst: 0 is the last bucket of the policy.
+    worse = [known.name for known in reversed(policy.buckets)]
+    rank = worse.index(bucket) if bucket in worse else len(worse)
     return WorkItem(
         item_id=derive("work", follow_up.follow_up_id),
         follow_up=follow_up,

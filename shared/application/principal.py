@@ -27,3 +27,8 @@ class Principal:
 
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)
+
+    @property
+    def sees_everybody(self) -> bool:
+        """A collector sees their own, their teams' and nobody's cases; these roles see all."""
+        return self.has(Role.SUPERVISOR, Role.COMPLIANCE, Role.OPERATIONS, Role.AUDITOR)

@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 
 from shared.application.book import Book
+from shared.application.intake import replay
+from shared.application.judging import PolicyShelf
 from shared.application.pipeline import SOURCE, Consumer, OurEvent, run_use_cases
 
 MOST_TRIES = 8
@@ -67,6 +69,15 @@ class Retrier:
                 await tx.fail_parked(parked.entry, reason, wait, dead=parked.tries + 1 >= MOST_TRIES)
             return 0
         return 1
+
+
+def inbound_events(shelf: PolicyShelf) -> Any:
+    """How a parked inbound event is applied: through intake, past those that queue behind it."""
+
+    async def apply(tx: Any, _book: Book, parked: Parked) -> None:
+        await replay(tx, shelf, parked.envelope)
+
+    return apply
 
 
 def own_events(consumer: Consumer, read: Any) -> Any:

@@ -200,7 +200,7 @@ def _reversal(fact: PaymentReversed, latest: datetime) -> Iterator[Problem]:
     yield from _past("/data/reversed_at", fact.reversed_at, latest)
 
 
-def _update(fact: CustomerUpdated, latest: datetime) -> Iterator[Problem]:
+def _update(fact: CustomerUpdated, _latest: datetime) -> Iterator[Problem]:
     yield from _identifiers(fact, "customer_id")
     yield from _customer(fact.customer)
 
@@ -212,13 +212,13 @@ def _charge_off(fact: AccountChargedOff, latest: datetime) -> Iterator[Problem]:
     yield from _amount("/data/amount", fact.amount)
 
 
-def _closing(fact: AccountClosed, latest: datetime) -> Iterator[Problem]:
+def _closing(fact: AccountClosed, _latest: datetime) -> Iterator[Problem]:
     yield from _identifiers(fact, "account_id")
     yield from _currency(fact.currency)
     yield from _sequence(fact.sequence)
 
 
-def _merger(fact: CustomerMerged, latest: datetime) -> Iterator[Problem]:
+def _merger(fact: CustomerMerged, _latest: datetime) -> Iterator[Problem]:
     yield from _identifiers(fact, "from_customer_id", "into_customer_id")
     if fact.from_customer_id == fact.into_customer_id:
         yield Problem("/data/into_customer_id", "must not be the customer that is merged away")

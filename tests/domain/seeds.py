@@ -6,6 +6,9 @@ from typing import Any
 
 import yaml
 
+from shared.domain.calendar import parse_calendar
+from shared.domain.policy import parse_policy
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -20,3 +23,7 @@ def china_pack() -> dict[str, Any]:
 
 def template_documents() -> list[Any]:
     return [load(f"templates/{path.name}") for path in sorted((SHARED / "templates").glob("*.yaml"))]
+
+
+POLICY = parse_policy(load("policies/card-cn.yaml"))
+CALENDAR = parse_calendar(load("policies/calendars/cn.yaml"))

@@ -1,7 +1,7 @@
 """The transport of the embedded suite: outbox rows go, in order, through the codec into each consumer's pipeline.
 
-The same bytes and the same pipeline as with Kafka; a row is marked sent when every consumer has applied or parked it, so a
-crash between makes a second delivery, which the inbox drops.
+The same bytes and the same pipeline as with Kafka; a row is marked sent when every consumer has applied or parked it,
+so a crash between makes a second delivery, which the inbox drops.
 """
 
 from __future__ import annotations
@@ -25,14 +25,21 @@ class InProcessRelay:
     """Delivers to ``consumers``. ``wake`` is set by whoever leaves news in the outbox; a slow poll stands behind it."""
 
     def __init__(
-        self, pool: Any, work: UnitOfWork, consumers: Sequence[Consumer], *, batch: int = 1000, poll: float = 0.5
+        self,
+        pool: Any,
+        work: UnitOfWork,
+        consumers: Sequence[Consumer],
+        *,
+        wake: asyncio.Event,
+        batch: int = 1000,
+        poll: float = 0.5,
     ) -> None:
         self._pool = pool
         self._work = work
         self._consumers = consumers
         self._batch = batch
         self._poll = poll
-        self.wake = asyncio.Event()
+        self.wake = wake
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

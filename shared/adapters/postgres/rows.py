@@ -37,11 +37,12 @@ class Rows:
             return
         arrays = [list(column) for column in zip(*batch, strict=True)]
         for index in self._json:  # a list of lists would be taken for an array of two dimensions
-            arrays[index] = [_json(value) for value in arrays[index]]
+            arrays[index] = [as_json(value) for value in arrays[index]]
         await conn.execute(self.sql, *arrays)
 
 
-def _json(value: Any) -> bytes | None:
+def as_json(value: Any) -> bytes | None:
+    """A value for an array of jsonb; the driver would take a list of lists for an array of two dimensions."""
     return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
 
 

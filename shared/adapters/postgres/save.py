@@ -14,7 +14,7 @@ from shared.application.book import Changes
 from shared.domain.inbound import ReportedCustomer
 
 SHARDS = 16
-TIMER_RANKS = {"bucket_roll": 0, "hold_end": 1, "complaint": 2, "follow_up": 9}
+TIMER_RANKS = {"bucket_roll": 0, "hold_end": 1, "complaint_acknowledge": 2, "complaint_answer": 3, "follow_up": 9}
 
 _ACCOUNT_COLUMNS = {
     "account_id": "text",

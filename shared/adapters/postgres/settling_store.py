@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.session import Session
 from shared.application.doubts import Doubt
 from shared.application.settling import OpenAttempt, Settlement, SettlingChanges
@@ -44,7 +45,7 @@ class SettlingTables(Session):
                 [row[0] for row in changes.messages],
                 [row[1] for row in changes.messages],
                 [row[2] for row in changes.messages],
-                [list(row[3]) for row in changes.messages],
+                [as_json(row[3]) for row in changes.messages],
                 self.now,
             )
         if changes.bad_points:

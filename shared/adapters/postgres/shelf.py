@@ -108,7 +108,9 @@ class Shelf:
 
     async def refresh(self, conn: Any) -> None:
         """Read what the database holds. Documents of a known hash or version are not parsed a second time."""
-        policies = await conn.fetch("select version, document, sha256, state from arrears.policies where state <> 'draft'")
+        policies = await conn.fetch(
+            "select version, document, sha256, state from arrears.policies where state <> 'draft'"
+        )
         for version, document, sha256, state in policies:
             known = self._policies.get(version)
             if known is None or known.hash != sha256:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.adapters.postgres.book_store import BookTables
+from shared.adapters.postgres.housekeeping_store import HousekeepingTables
+from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
 from shared.adapters.postgres.planning_store import PlanningTables
@@ -16,7 +18,16 @@ from shared.adapters.postgres.session import Cipher, Normaliser
 from shared.adapters.postgres.settling_store import SettlingTables
 
 
-class PostgresTransaction(InboxTables, BookTables, SaveTables, PlanningTables, MessageTables, SettlingTables):
+class PostgresTransaction(
+    InboxTables,
+    BookTables,
+    SaveTables,
+    PlanningTables,
+    MessageTables,
+    SettlingTables,
+    ImportTables,
+    HousekeepingTables,
+):
     """Every store on one connection and transaction."""
 
 
@@ -39,6 +50,12 @@ class PostgresUnitOfWork:
         self._manual_clock = manual_clock
         self._wake = wake
         self._observe = observe
+
+    def on(self, pool: Any, *, observe: Callable[[datetime], None] = lambda _: None) -> PostgresUnitOfWork:
+        """The same on another pool, that is under another service's role."""
+        return PostgresUnitOfWork(
+            pool, self._cipher, self._normalise, manual_clock=self._manual_clock, wake=self._wake, observe=observe
+        )
 
     def __call__(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._transaction()

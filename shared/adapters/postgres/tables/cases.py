@@ -130,6 +130,13 @@ class WorkItemRow(Table, table=True):
         one_of("kind", "call", "visit", "letter", "legal"),
         Index(
             "ix_work_items_worklist",
+            "priority",
+            "due_on",
+            "item_id",
+            postgresql_where=text("state in ('open', 'taken')"),
+        ),
+        Index(
+            "ix_work_items_kind",
             "kind",
             "priority",
             "due_on",

@@ -135,6 +135,7 @@ class ImportRow(Table, table=True):
     lines_done: int = big(default="0")
     bytes_done: int = big(default="0")
     counts: Any = json(default="'{}'")
+    receiving_ms: int = big(default="0")
     created_by: str = words()
     created_at: Any = instant()
     updated_at: Any = instant()

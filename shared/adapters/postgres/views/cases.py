@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
+from shared.adapters.postgres.session import Cipher
 from shared.adapters.postgres.views.clauses import Scope, Where, page
 
 _COLUMNS = """
@@ -58,16 +62,23 @@ async def list_cases(
     )
     where.given("(c.owner is null and c.team is null) = {}", wanted.unassigned)
     where.given("c.opened_at >= {}", wanted.opened_from).given("c.opened_at < {}", wanted.opened_to)
-    return await page(
-        conn, _LISTED, _WITH_STANDING, where, ("c.opened_at", "c.case_id"), after=after, limit=limit
-    )
+    return await page(conn, _LISTED, _WITH_STANDING, where, ("c.opened_at", "c.case_id"), after=after, limit=limit)
 
 
-async def list_notes(conn: Any, case_id: UUID, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
-    """Rows of (doc, written_at, note_id), newest first; ``text`` is base64 of what is stored."""
-    where = Where().add("n.case_id = {}", case_id)
+async def list_notes(
+    conn: Any, case_id: UUID, *, author: str | None = None, after: Sequence[Any] | None, limit: int
+) -> list[Any]:
+    """Rows of (doc, written_at, note_id), newest first, sealed: to be read by ``note``."""
+    where = Where().add("n.case_id = {}", case_id).given("n.author = {}", author)
     columns = "n.note_id, n.case_id, n.author, n.written_at, encode(n.text_enc, 'base64') as text"
     return await page(conn, columns, "notes n", where, ("n.written_at", "n.note_id"), after=after, limit=limit)
+
+
+def note(sealed: str, cipher: Cipher) -> dict[str, Any]:
+    """A note with its text."""
+    found: dict[str, Any] = orjson.loads(sealed)
+    found["text"] = cipher.decrypt("notes", "text", found["note_id"], b64decode(found["text"]))
+    return found
 
 
 async def list_timeline(

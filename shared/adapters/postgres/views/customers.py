@@ -1,21 +1,25 @@
-"""Customers and their contact points; values come out encrypted, who may read them is the route's business."""
+"""Customers and their contact points: masked, unless the caller asks for them plain and puts that on record."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from shared.adapters.postgres.profile_store import LAST4_INDEX, NAME_INDEX
 from shared.adapters.postgres.session import Cipher
 from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.domain.masking import mask_name, mask_point
 
 _COLUMNS = """
     u.customer_id, u.language, u.time_zone, u.jurisdiction, u.segment, u.merged_into,
-    (select c.case_id from cases c where c.customer_id = u.customer_id and c.state = 'open') as open_case_id,
-    (select max(a.bucket) from accounts a where a.customer_id = u.customer_id and a.status <> 'closed') as bucket,
+    c.case_id as open_case_id, c.bucket,
     u.cases_opened, u.created_at, u.updated_at, encode(u.name_enc, 'base64') as name
 """
+_SOURCE = "customers u left join cases c on c.customer_id = u.customer_id and c.state = 'open'"
 _POINTS = """
     coalesce((select json_agg(json_build_object(
                 'point_id', p.point_id, 'kind', p.kind, 'source', p.source, 'origin', p.origin, 'position', p.position,
@@ -44,10 +48,10 @@ class CustomerSearch:
 
 
 async def get_customer(conn: Any, customer_id: str, scope: Scope) -> str | None:
-    """JSON of a customer with contact points; ``name`` and each ``value`` are base64 of what is stored."""
+    """JSON of a customer with contact points, sealed: to be read by ``masked`` or ``unmasked``."""
     where = Where().sees_customer("u.customer_id", scope).add("u.customer_id = {}", customer_id)
     rows = await page(
-        conn, f"{_COLUMNS}, {_POINTS}", "customers u", where, ("u.customer_id",), after=None, limit=1, descending=False
+        conn, f"{_COLUMNS}, {_POINTS}", _SOURCE, where, ("u.customer_id",), after=None, limit=1, descending=False
     )
     return rows[0]["doc"] if rows else None
 
@@ -58,16 +62,9 @@ async def list_customers(
     """Rows of (doc, customer_id)."""
     where = Where().sees_customer("u.customer_id", scope)
     where.matching(u__segment=wanted.segment, u__language=wanted.language)
-    where.given(
-        "exists (select from cases c where c.customer_id = u.customer_id and c.state = 'open') = {}",
-        wanted.has_open_case,
-    )
-    where.given(
-        "exists (select from accounts a where a.customer_id = u.customer_id and a.bucket = {})", wanted.bucket
-    )
-    return await page(
-        conn, _COLUMNS, "customers u", where, ("u.customer_id",), after=after, limit=limit, descending=False
-    )
+    where.given("(c.case_id is not null) = {}", wanted.has_open_case)
+    where.given("exists (select from accounts a where a.customer_id = u.customer_id and a.bucket = {})", wanted.bucket)
+    return await page(conn, _COLUMNS, _SOURCE, where, ("u.customer_id",), after=after, limit=limit, descending=False)
 
 
 async def search_customers(
@@ -85,9 +82,42 @@ async def search_customers(
     if wanted.phone_last4 is not None:
         where.add(_point("last4_bidx = {}"), cipher.blind(LAST4_INDEX, wanted.phone_last4))
     return await page(
-        conn, f"{_COLUMNS}, {_POINTS}", "customers u", where, ("u.customer_id",), after=after, limit=limit, descending=False
+        conn, f"{_COLUMNS}, {_POINTS}", _SOURCE, where, ("u.customer_id",), after=after, limit=limit, descending=False
     )
 
 
 def _point(condition: str) -> str:
     return f"u.customer_id in (select p.customer_id from contact_points p where p.state <> 'removed' and p.{condition})"  # noqa: S608
+
+
+def masked(sealed: str, cipher: Cipher) -> dict[str, Any]:
+    """A customer as anybody may see them who may see them at all."""
+    customer: dict[str, Any] = orjson.loads(sealed)
+    name = _name(customer, cipher)
+    customer["name"] = None if name is None else mask_name(name)
+    for point in customer.get("contact_points", ()):
+        point["value"] = mask_point(point["kind"], _value(point, cipher))
+    return customer
+
+
+def unmasked(sealed: str, fields: Collection[str], cipher: Cipher) -> dict[str, Any]:
+    """Only what was asked for: ``name``, and contact points by kind."""
+    customer = orjson.loads(sealed)
+    shown: dict[str, Any] = {"customer_id": customer["customer_id"]}
+    if "name" in fields:
+        shown["name"] = _name(customer, cipher)
+    shown["contact_points"] = [
+        {"point_id": point["point_id"], "kind": point["kind"], "state": point["state"], "value": _value(point, cipher)}
+        for point in customer["contact_points"]
+        if point["kind"] in fields
+    ]
+    return shown
+
+
+def _name(customer: dict[str, Any], cipher: Cipher) -> str | None:
+    sealed = customer["name"]
+    return None if sealed is None else cipher.decrypt("customers", "name", customer["customer_id"], b64decode(sealed))
+
+
+def _value(point: dict[str, Any], cipher: Cipher) -> str:
+    return cipher.decrypt("contact_points", "value", point["point_id"], b64decode(point["value"]))

@@ -41,9 +41,7 @@ class MessageFilter:
 async def get_message(conn: Any, message_id: UUID, scope: Scope) -> str | None:
     """JSON of a message with its attempts and the newest decision on it; without its text."""
     where = Where().sees_customer("m.customer_id", scope).add("m.message_id = {}", message_id)
-    rows = await page(
-        conn, f"{_COLUMNS}, {_ATTEMPTS}", "messages m", where, ("m.message_id",), after=None, limit=1
-    )
+    rows = await page(conn, f"{_COLUMNS}, {_ATTEMPTS}", "messages m", where, ("m.message_id",), after=None, limit=1)
     return rows[0]["doc"] if rows else None
 
 

@@ -38,9 +38,7 @@ async def list_templates(
     limit: int,
 ) -> list[Any]:
     """Rows of (doc, key, language, channel, version)."""
-    where = Where().matching(
-        t__key=key, t__language=language, t__channel=channel, t__purpose=purpose, t__state=state
-    )
+    where = Where().matching(t__key=key, t__language=language, t__channel=channel, t__purpose=purpose, t__state=state)
     keys = ("t.key", "t.language", "t.channel", "t.version")
     return await page(conn, _TEMPLATE, "templates t", where, keys, after=after, limit=limit, descending=False)
 

@@ -453,6 +453,7 @@ def upgrade() -> None:
         sa.Column("lines_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("bytes_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("counts", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("receiving_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -831,9 +832,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_work_items_case_id"), "work_items", ["case_id"], unique=False, schema="arrears")
     op.create_index(
-        "ix_work_items_worklist",
+        "ix_work_items_kind",
         "work_items",
         ["kind", "priority", "due_on", "item_id"],
+        unique=False,
+        schema="arrears",
+        postgresql_where=sa.text("state in ('open', 'taken')"),
+    )
+    op.create_index(
+        "ix_work_items_worklist",
+        "work_items",
+        ["priority", "due_on", "item_id"],
         unique=False,
         schema="arrears",
         postgresql_where=sa.text("state in ('open', 'taken')"),
@@ -857,6 +866,12 @@ def downgrade() -> None:
     op.drop_table("workers", schema="arrears")
     op.drop_index(
         "ix_work_items_worklist",
+        table_name="work_items",
+        schema="arrears",
+        postgresql_where=sa.text("state in ('open', 'taken')"),
+    )
+    op.drop_index(
+        "ix_work_items_kind",
         table_name="work_items",
         schema="arrears",
         postgresql_where=sa.text("state in ('open', 'taken')"),

@@ -1,0 +1,106 @@
+"""Accounts: how they stand, what is owed, what was reported."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from services.api.deps import Deps
+from services.api.limits import Currency
+from services.api.paging import Page, Paging
+from services.api.reading import CaseReader, CoreId, Text, answer_page, document, policy_of, scope_of
+from services.api.responses import Json
+from services.api.routing import noun_router
+from services.api.schemas.accounts import (
+    Account,
+    AccountOut,
+    AccountSearch,
+    AccountStatus,
+    HistoryEntry,
+    StatementOut,
+)
+from shared.adapters.postgres.views import accounts as view
+from shared.application.judging import zone_of
+from shared.application.refusals import NotFound
+from shared.domain.calendar import local_date
+from shared.domain.statement import statement_of
+
+router = noun_router("accounts")
+
+
+@router.get("/{account_id}", response_model=AccountOut, summary="Read one account")
+async def get_account(account_id: CoreId, caller: CaseReader, deps: Deps, request: Request) -> Response:
+    """The account in all its currencies, as it stands now: dues after later payments, bucket, days past due."""
+    policy = await policy_of(deps)
+    found = await view.get_account(deps.pool, account_id, scope_of(caller), zone=policy.default_zone)
+    if found is None:
+        raise _no_such_account()
+    return document(request, found)
+
+
+@router.get("", response_model=Page[Account], summary="List accounts")
+async def list_accounts(
+    caller: CaseReader,
+    deps: Deps,
+    page: Paging,
+    customer_id: Text | None = None,
+    bucket: Text | None = None,
+    status: AccountStatus | None = None,
+    currency: Currency | None = None,
+    product: Text | None = None,
+    past_due: Annotated[bool | None, Query(description="Something is past due, or nothing is")] = None,
+) -> Json:
+    """Accounts by id, one row a currency."""
+    wanted = view.AccountFilter(
+        customer_id=customer_id, bucket=bucket, status=status, currency=currency, product=product, past_due=past_due
+    )
+    return await _page(deps, page, caller, wanted)
+
+
+@router.post("/search", response_model=Page[Account], summary="Find accounts by card number")
+async def search_accounts(body: AccountSearch, caller: CaseReader, deps: Deps, page: Paging) -> Json:
+    """Accounts whose card ends in four digits. For the next page send the same body to the linked address."""
+    wanted = view.AccountFilter(
+        card_last4=body.card_last4, customer_id=body.customer_id, bucket=body.bucket, status=body.status
+    )
+    return await _page(deps, page, caller, wanted)
+
+
+@router.get("/{account_id}/statement", response_model=StatementOut, summary="What is owed today")
+async def get_statement(
+    account_id: CoreId, caller: CaseReader, deps: Deps, request: Request, currency: Currency | None = None
+) -> Response:
+    """What is owed by component and by due, and what brings the account current on the customer's date."""
+    lines = []
+    for owed in await view.load_owed(deps.pool, account_id, scope_of(caller)):
+        if currency in (None, owed.account.currency):
+            policy = await policy_of(deps, owed.policy_version)
+            today = local_date(owed.now, zone_of(owed.time_zone, policy))
+            lines.append(asdict(statement_of(owed.account, policy, owed.now, today)))
+    if not lines:
+        raise _no_such_account()
+    return document(request, {"account_id": account_id, "currencies": lines})
+
+
+@router.get("/{account_id}/history", response_model=Page[HistoryEntry], summary="What was reported, and every bucket")
+async def list_account_history(
+    account_id: CoreId, caller: CaseReader, deps: Deps, page: Paging, currency: Currency | None = None
+) -> Json:
+    """Every report ever received, the stale ones too, and every bucket entered, newest first."""
+    if not await view.account_visible(deps.pool, account_id, scope_of(caller)):
+        raise _no_such_account()
+    return answer_page(
+        page, await view.list_history(deps.pool, account_id, currency, after=page.after, limit=page.fetch)
+    )
+
+
+async def _page(deps: Deps, page: Paging, caller: CaseReader, wanted: view.AccountFilter) -> Json:
+    zone = (await policy_of(deps)).default_zone
+    rows = await view.list_accounts(deps.pool, wanted, scope_of(caller), zone=zone, after=page.after, limit=page.fetch)
+    return answer_page(page, rows)
+
+
+def _no_such_account() -> NotFound:
+    return NotFound("There is no such account, or it is not among yours.")

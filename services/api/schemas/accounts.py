@@ -1,0 +1,147 @@
+"""Accounts as the API shows them. Amounts are minor units of the currency beside them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.reading import Text
+
+AccountStatus = Literal["open", "closed", "charged_off"]
+
+
+class Balances(BaseModel):
+    principal: int
+    interest: int
+    fees: int
+    penalty: int
+
+
+class Due(BaseModel):
+    due_date: date
+    minimum_due: int
+    unpaid: int
+
+
+class Account(BaseModel):
+    """One account in one currency. ``estimated``: payments since the last report are taken off, the next report wins."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "account_id": "A-1001",
+                    "currency": "CNY",
+                    "customer_id": "C-1001",
+                    "product": "gold",
+                    "card_last4": "1234",
+                    "credit_limit": 5000000,
+                    "status": "open",
+                    "bucket": "M1",
+                    "bucket_since": "2026-11-02",
+                    "past_due": 80000,
+                    "oldest_due": "2026-11-01",
+                    "days_past_due": 12,
+                    "estimated": True,
+                    "cutoff_at": "2026-11-10T16:00:00+00:00",
+                    "sequence": 42,
+                    "balances": {"principal": 1200000, "interest": 4200, "fees": 0, "penalty": 1000},
+                    "paid_since": 20000,
+                    "closed_reason": None,
+                    "charged_off_at": None,
+                    "charged_off_amount": None,
+                    "row_version": 7,
+                    "updated_at": "2026-11-12T03:00:00+00:00",
+                }
+            ]
+        }
+    )
+
+    account_id: str
+    currency: str
+    customer_id: str
+    product: str
+    card_last4: str
+    credit_limit: int
+    status: AccountStatus
+    bucket: str
+    bucket_since: date | None
+    past_due: int
+    oldest_due: date | None
+    days_past_due: int = Field(description="From the oldest due not covered, on the customer's date; 0 while in M0")
+    estimated: bool
+    cutoff_at: datetime
+    sequence: int
+    balances: Balances = Field(description="As last reported")
+    paid_since: int = Field(description="Paid after the cut-off, net of reversals")
+    closed_reason: str | None
+    charged_off_at: datetime | None
+    charged_off_amount: int | None
+    row_version: int
+    updated_at: datetime
+
+
+class AccountWithDues(Account):
+    dues: list[Due] = Field(description="Oldest first, as they stand after later payments")
+
+
+class AccountOut(BaseModel):
+    """An account in all its currencies: dual-currency cards have two."""
+
+    account_id: str
+    customer_id: str
+    currencies: list[AccountWithDues]
+
+
+class AccountSearch(BaseModel):
+    """What is on the card or the screen; numbers travel in bodies, never in addresses."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"card_last4": "1234", "bucket": "M1"}]}, extra="forbid")
+
+    card_last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+    customer_id: Text | None = None
+    bucket: Text | None = None
+    status: AccountStatus | None = None
+
+
+class StatementLine(BaseModel):
+    """What is owed in one currency. ``to_bring_current`` covers every due whose date has come."""
+
+    account_id: str
+    currency: str
+    as_of: datetime
+    cutoff_at: datetime
+    estimated: bool
+    reported: Balances
+    owed: Balances = Field(description="Reported, less what was paid since, in the order of the policy")
+    credit: int = Field(description="Paid beyond all that was reported")
+    dues: list[Due]
+    past_due: int
+    to_bring_current: int
+    oldest_due: date | None
+    days_past_due: int
+    bucket: str
+
+
+class StatementOut(BaseModel):
+    account_id: str
+    currencies: list[StatementLine]
+
+
+class HistoryEntry(BaseModel):
+    """A report as it was received (``kind`` snapshot), or a bucket entered (``kind`` bucket)."""
+
+    at: datetime
+    kind: Literal["snapshot", "bucket"]
+    currency: str
+    number: int = Field(description="The report's sequence, or the entry's number")
+    cutoff_at: datetime | None
+    stale: bool | None = Field(description="Came after a newer one and changed nothing")
+    bucket: str | None
+    previous: str | None
+    entered_on: date | None
+    case_id: UUID | None
+    reported: dict[str, object] | None

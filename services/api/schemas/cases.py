@@ -1,0 +1,159 @@
+"""Cases as the API shows them, and why the next action is what it is."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CaseState = Literal["open", "cured", "closed"]
+LineKind = Literal["event", "follow_up", "message", "attempt", "payment"]
+
+_EXAMPLE = {
+    "case_id": "6f3e0c0e-8f4a-8c3b-9a51-0d4f5b1f9b11",
+    "customer_id": "C-1001",
+    "ordinal": 1,
+    "state": "open",
+    "bucket": "M1",
+    "policy_version": 1,
+    "opened_at": "2026-11-02T00:00:00+00:00",
+    "reopened_at": None,
+    "reopenings": 0,
+    "ended_at": None,
+    "end_reason": None,
+    "owner": "li.na",
+    "team": "south",
+    "row_version": 3,
+    "updated_at": "2026-11-12T01:00:00+00:00",
+}
+
+
+class CaseOut(BaseModel):
+    """A customer's case: all of their overdue accounts together. ``owner`` and ``team`` say whose it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    case_id: UUID
+    customer_id: str
+    ordinal: int = Field(description="1 for the customer's first case")
+    state: CaseState
+    bucket: str = Field(description="Of its worst account")
+    policy_version: int
+    opened_at: datetime
+    reopened_at: datetime | None
+    reopenings: int
+    ended_at: datetime | None
+    end_reason: str | None
+    owner: str | None
+    team: str | None
+    row_version: int
+    updated_at: datetime
+
+
+class ListedCase(CaseOut):
+    anchor: date | None = Field(description="Oldest due not covered; null when nothing is followed")
+    past_due: dict[str, int] = Field(description="Minor units by currency")
+    segment: str | None
+
+
+class TimelineLine(BaseModel):
+    """Something that happened. ``what`` says it in a word, ``data`` holds ids, amounts and codes."""
+
+    at: datetime
+    kind: LineKind
+    id: str
+    what: str
+    actor: str
+    data: dict[str, object]
+
+
+class Note(BaseModel):
+    note_id: UUID
+    case_id: UUID
+    author: str
+    written_at: datetime
+    text: str
+
+
+class StandingOut(BaseModel):
+    since: datetime
+    anchor: date | None
+    past_due: dict[str, int]
+    segment: str
+
+
+class NextStep(BaseModel):
+    """``at`` is when it is done; later than ``due_at`` when it was put off or a hold stood in the way."""
+
+    step: str
+    kind: str
+    bucket: str
+    channels: list[str]
+    purpose: str
+    template: str | None
+    anchor: date
+    due_at: datetime
+    at: datetime
+    due_now: bool
+
+
+class Candidate(BaseModel):
+    """A step of the ladder and what became, or will become, of it."""
+
+    step: str
+    kind: str
+    anchor: date
+    due_at: datetime
+    outcome: str = Field(
+        description="due_now, next, later, held, not_applicable, already_taken, or the state that is on record"
+    )
+    reason: str | None
+
+
+class HoldLine(BaseModel):
+    kind: str
+    account_id: str | None
+    since: datetime
+    until: datetime | None
+    stops_ladder: bool
+
+
+class FiredRule(BaseModel):
+    rule_id: str
+    outcome: Literal["defer", "forbid"]
+    until: datetime | None
+    release: str | None
+    citation: str
+    strength: str
+
+
+class GateView(BaseModel):
+    """What the contact rules say of one channel at the instant of the next step. ``reason`` when they are not asked."""
+
+    channel: str
+    outcome: Literal["allow", "defer", "forbid"]
+    until: datetime | None
+    release: str | None
+    reason: str | None
+    rule_set: str | None
+    fired: list[FiredRule]
+
+
+class ExplanationOut(BaseModel):
+    """Computed from the facts as they are; nothing is changed, and asking again gives the same answer."""
+
+    case_id: UUID
+    state: CaseState
+    as_of: datetime
+    policy_version: int
+    time_zone: str
+    standing: StandingOut | None
+    next: NextStep | None
+    why_none: str | None
+    candidates: list[Candidate]
+    unannounced: list[str] = Field(description="Steps whose business day falls in a year without a calendar yet")
+    holds: list[HoldLine]
+    moot: str | None = Field(description="Why a message would have no point now")
+    gate: list[GateView]

@@ -1,0 +1,146 @@
+"""API, scheduler and notifier put together in one process, with the in-process transport between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from services.api.deps import ApiDeps, make_deps
+from services.embedded import LocalSettings
+from services.notifier import compose as notifier
+from services.notifier.sender import SenderLoop, watch_doubts
+from services.scheduler import compose as scheduler
+from services.scheduler.loop import Clockwork
+from shared.adapters.clock import BusinessClock
+from shared.adapters.inprocess.relay import InProcessRelay, read_kept
+from shared.adapters.postgres import workers
+from shared.adapters.postgres.pool import Pool
+from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
+from shared.application.gateway import Gateway
+from shared.application.housekeeping import ensure_housekeeping
+from shared.application.retrying import Parked, Retrier, inbound_events, own_events
+from shared.runtime.supervisor import Supervisor
+
+QUICK = 0.02  # seconds between looks when the manual clock drives
+
+
+@dataclass(slots=True)
+class Suite:
+    """The running parts; what a demo or a test wants to reach."""
+
+    settings: LocalSettings
+    deps: ApiDeps
+    supervisor: Supervisor
+    relay: InProcessRelay
+    clockwork: Clockwork
+    sender: SenderLoop
+    gateways: Mapping[str, Gateway]
+    port: int
+    sandbox_url: str
+
+    @property
+    def pool(self) -> Pool:
+        return self.deps.pool
+
+    def wake(self) -> None:
+        """The clock moved: everybody looks at once."""
+        self.relay.wake.set()
+        self.clockwork.wake.set()
+        self.sender.wake.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process has before its services are put together."""
+
+    settings: LocalSettings
+    dsn: str
+    clock: BusinessClock
+    gateways: Mapping[str, Gateway]
+    sandbox_url: str
+
+
+async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
+    """Open the pools under each service's own role and set every loop up under one supervisor; nothing runs yet."""
+    settings = parts.settings
+    poll = QUICK if settings.manual_clock else 0.5
+    instance = f"local-{os.getpid()}-{uuid4().hex[:8]}"
+    pools = {
+        service: await _pool(stack, parts.dsn, service, size)
+        for service, size in (("api", settings.api_pool_size), ("scheduler", 4), ("notifier", 6))
+    }
+    woken = asyncio.Event()
+    deps = make_deps(settings, pools["api"], wake=woken.set, gateways=parts.gateways)
+    await deps.shelf.renew()
+
+    def work(service: str) -> PostgresUnitOfWork:
+        return deps.work.on(pools[service], observe=parts.clock.observe)
+
+    planner, clockwork = scheduler.compose(work("scheduler"), deps.shelf, poll=poll)
+    reminding, sender = notifier.compose(
+        work("notifier"), deps.shelf, parts.gateways, parts.clock, instance=instance, poll=poll
+    )
+    relay = InProcessRelay(pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken)
+    retriers = [
+        Retrier(work("scheduler"), planner.name, own_events(planner, _read_parked)),
+        Retrier(work("notifier"), reminding.name, own_events(reminding, _read_parked)),
+        Retrier(work("api"), "intake", inbound_events(deps.shelf)),
+    ]
+    await _take_over(stack, pools["notifier"], instance)
+    await ensure_housekeeping(work("scheduler"))
+    supervisor = Supervisor(grace=settings.grace)
+    supervisor.add("relay", relay.run)
+    supervisor.add("scheduler", clockwork.run)
+    supervisor.add("sender", sender.run)
+    supervisor.add("doubts", lambda stop: watch_doubts(work("notifier"), parts.gateways, stop))
+    supervisor.add("retries", lambda stop: _retry(retriers, stop))
+    supervisor.add("heartbeat", lambda stop: _beat(pools["notifier"], instance, stop))
+    return Suite(
+        settings, deps, supervisor, relay, clockwork, sender, parts.gateways, settings.api_port, parts.sandbox_url
+    )
+
+
+async def _pool(stack: AsyncExitStack, dsn: str, service: str, size: int) -> Pool:
+    pool = await Pool.open(dsn, size=size, application=f"arrears-{service}", role=f"arrears_{service}")
+    stack.push_async_callback(pool.close)
+    return pool
+
+
+async def _take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
+    """The suite is alone on its home, so whoever held leases before is dead; that is what resolves their doubts."""
+    async with pool.acquire() as conn:
+        await workers.bury_predecessors(conn, "local")
+        await workers.register(conn, instance, "local")
+
+    async def leave() -> None:
+        async with pool.acquire() as conn:
+            await workers.leave(conn, instance)
+
+    stack.push_async_callback(leave)
+
+
+def _read_parked(parked: Parked) -> Any:
+    topic = ".".join(parked.type.split(".")[:2])
+    return read_kept(topic, parked.envelope)
+
+
+async def _retry(retriers: list[Retrier], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        for retrier in retriers:
+            await retrier.retry_due()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+
+
+async def _beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        async with pool.acquire() as conn:
+            await workers.beat(conn, instance)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 5.0)

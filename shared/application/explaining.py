@@ -1,0 +1,218 @@
+"""Why the next action of a case is what it is: the planner's and the gate's own functions, asked and written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from shared.application.book import CustomerPage
+from shared.application.judging import zone_of
+from shared.application.planning import CaseFile
+from shared.application.sending import RuleShelf
+from shared.application.sending_desk import POINT_KINDS, Desk, DueMessage, facts_of, moot
+from shared.domain.case import Case, CaseState
+from shared.domain.contact import Decision, Outcome, Proposal, decide
+from shared.domain.follow_up import UNDECIDED, Outlook, Plan, Selection, Timetable, plan, select
+from shared.domain.policy import Step
+
+NEWER_CASE = "a newer case of the customer is followed instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What was loaded: ``file`` and ``desk`` are None when a newer case has taken this one's place. ``reasons`` are
+    those on record, by step and anchor."""
+
+    now: datetime
+    customer: CustomerPage
+    case: Case
+    file: CaseFile | None
+    desk: Desk | None
+    reasons: Mapping[tuple[str, date], str | None]
+
+
+def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
+    """The explanation as plain data. The case's policy version must be on the shelf."""
+    case = about.case
+    policy = shelf.policy(case.policy_version)
+    zone = zone_of(about.customer.time_zone, policy)
+    answer: dict[str, Any] = {
+        "case_id": case.case_id,
+        "state": case.state.value,
+        "as_of": about.now,
+        "policy_version": case.policy_version,
+        "time_zone": zone,
+        "standing": None,
+        "next": None,
+        "why_none": None,
+        "candidates": [],
+        "unannounced": [],
+        "holds": [],
+        "moot": None,
+        "gate": [],
+    }
+    if about.file is None or about.desk is None:
+        return answer | {"why_none": NEWER_CASE}
+    timetable = shelf.timetable(case.policy_version)
+    file = about.file
+    outlook = Outlook(timetable, zone, file.standings, file.stops, file.record)
+    made = plan(outlook, about.now)
+    coming = made.issue or made.coming
+    standing = file.standings[-1] if file.standings else None
+    if standing is not None:
+        answer["standing"] = {
+            "since": standing.at,
+            "anchor": standing.anchor,
+            "past_due": dict(standing.past_due),
+            "segment": standing.segment,
+        }
+        if standing.anchor is not None:
+            answer["candidates"] = list(_candidates(about, outlook, made, timetable))
+            answer["unannounced"] = timetable.unannounced(standing.segment, standing.anchor)
+    answer["next"] = None if coming is None else _next(coming, about.now, due_now=coming is made.issue)
+    answer["why_none"] = None if coming is not None else _why_none(case, answer["candidates"], outlook, about.now)
+    answer["holds"] = [_hold(hold) for hold in about.desk.holds if hold.active_at(about.now)]
+    if coming is not None and coming.step.kind == "message":
+        about.desk.cases[case.case_id] = case.state
+        answer["moot"] = moot(_as_message(coming, case.case_id), about.desk)
+        answer["gate"] = [_gate(about.desk, channel, coming, about.now, shelf) for channel in coming.step.channels]
+    return answer
+
+
+def _next(selection: Selection, now: datetime, *, due_now: bool) -> dict[str, Any]:
+    step = selection.step
+    return {
+        "step": step.id,
+        "kind": step.kind.value,
+        "bucket": step.bucket,
+        "channels": list(step.channels),
+        "purpose": step.purpose,
+        "template": step.template,
+        "anchor": selection.anchor,
+        "due_at": selection.due_at,
+        "at": now if due_now else selection.at,
+        "due_now": due_now,
+    }
+
+
+def _candidates(about: Explained, outlook: Outlook, made: Plan, timetable: Timetable) -> Iterator[dict[str, Any]]:
+    """Each step of the ladder on the anchor that counts, earliest first."""
+    standing = outlook.standings[-1]
+    assert standing.anchor is not None  # noqa: S101 - asked before
+    selections, _ = select(outlook, about.now)
+    earlier = {one.step.id: one.anchor for one in selections if one.anchor != standing.anchor}
+    passed = {(one.step.id, one.anchor): why for one, why in made.passed}
+    for step, due_at in timetable.instants(standing.segment, standing.anchor, outlook.zone):
+        outcome, reason = _outcome(about, outlook, made, step, standing.anchor, passed, earlier)
+        yield {
+            "step": step.id,
+            "kind": step.kind.value,
+            "anchor": standing.anchor,
+            "due_at": due_at,
+            "outcome": outcome,
+            "reason": reason,
+        }
+
+
+def _outcome(
+    about: Explained,
+    outlook: Outlook,
+    made: Plan,
+    step: Step,
+    anchor: date,
+    passed: Mapping[tuple[str, date], str],
+    earlier: Mapping[str, date],
+) -> tuple[str, str | None]:
+    key = (step.id, anchor)
+    known = outlook.record.get(key)
+    if known is not None and known.state not in UNDECIDED:
+        return known.state.value, about.reasons.get(key)
+    if made.issue is not None and made.issue.step.id == step.id:
+        return "due_now", None
+    if key in passed:
+        return "passed_over", passed[key]
+    if made.coming is not None and made.coming.step.id == step.id:
+        return "next", about.reasons.get(key)
+    if step.id in earlier:
+        return "already_taken", f"on the due of {earlier[step.id].isoformat()}"
+    if not step.conditions.enough_past_due(outlook.standings[-1].past_due):
+        return "not_applicable", "less is past due than the step asks for"
+    if any(stop.until is None and stop.since <= about.now for stop in outlook.stops):
+        return "held", "a hold without an end is in force"
+    return "later", None
+
+
+def _why_none(case: Case, candidates: list[dict[str, Any]], outlook: Outlook, now: datetime) -> str:
+    if case.state is not CaseState.OPEN:
+        return f"the case is {case.state.value}"
+    if not candidates:
+        return "nothing is past due"
+    if any(stop.since <= now and stop.until is None for stop in outlook.stops):
+        return "a hold without an end is in force"
+    return "the ladder has no further step"
+
+
+def _hold(hold: Any) -> dict[str, Any]:
+    ends = [instant for instant in (hold.ends_at, hold.released_at) if instant is not None]
+    return {
+        "kind": hold.kind.value,
+        "account_id": hold.account_id,
+        "since": hold.placed_at,
+        "until": min(ends, default=None),
+        "stops_ladder": hold.effect.stops_ladder,
+    }
+
+
+def _as_message(coming: Selection, case_id: UUID) -> DueMessage:
+    step = coming.step
+    return DueMessage(case_id, case_id, None, "", step.id, step.purpose, step.template or "", step.channels, 0)
+
+
+def _gate(desk: Desk, channel: str, coming: Selection, now: datetime, shelf: RuleShelf) -> dict[str, Any]:
+    """What the rules say of ``channel`` at the instant of the step."""
+    at = max(coming.at, now)
+    reach = next((point for point in desk.reach if point.kind in POINT_KINDS.get(channel, ())), None)
+    rules = shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
+    if rules is None:
+        return _unasked(channel, "no contact rules for the customer's jurisdiction")
+    if reach is None:
+        return _unasked(channel, "no usable contact point")
+    proposal = Proposal(channel, coming.step.purpose, at, desk.customer_id, str(reach.point_id))
+    return _decided(channel, decide(proposal, facts_of(desk, channel, reach, at), rules))
+
+
+def _unasked(channel: str, reason: str) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "outcome": Outcome.FORBID.value,
+        "until": None,
+        "release": None,
+        "reason": reason,
+        "rule_set": None,
+        "fired": [],
+    }
+
+
+def _decided(channel: str, decision: Decision) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "outcome": decision.outcome.value,
+        "until": decision.until,
+        "release": decision.release,
+        "reason": None,
+        "rule_set": decision.rule_set,
+        "fired": [
+            {
+                "rule_id": rule.rule_id,
+                "outcome": rule.outcome.value,
+                "until": rule.until,
+                "release": rule.release,
+                "citation": rule.citation,
+                "strength": rule.strength,
+            }
+            for rule in decision.fired
+        ],
+    }

@@ -1,0 +1,230 @@
+"""Reports of accounts and customers into the ledger: snapshots, profiles, charge-offs, closings, mergers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from shared.application.book import AccountKey, Snapshot, WaitingFact
+from shared.application.facts import InboundEvent, fact_json, typed_fact
+from shared.application.judging import rejudge
+from shared.application.ledger import ACCEPTED, Ledger, Verdict, put_payment, restood
+from shared.domain.account import NOTHING_SINCE, Account, AccountStatus, Balances, Due, stand
+from shared.domain.announcement import Announcement
+from shared.domain.inbound import (
+    AccountChargedOff,
+    AccountClosed,
+    Answer,
+    CustomerMerged,
+    CustomerUpdated,
+    DelinquencyReported,
+    ReportedCustomer,
+)
+
+
+def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> Verdict:
+    customer_id = ledger.customer_id(fact.customer_id)
+    if fact.customer is not None:
+        _take_profile(ledger, customer_id, fact.customer)
+    known = ledger.snapshots.get((fact.account_id, fact.currency, fact.sequence))
+    if known is not None:
+        if known == event.fingerprint:
+            return Verdict(Answer.DUPLICATE, "this sequence of the account was reported before")
+        return Verdict(Answer.CONFLICT, "this sequence of the account was reported before with other content")
+    key = (fact.account_id, fact.currency)
+    before = ledger.account(key)
+    stale = before is not None and not _newer(before, fact.sequence)
+    ledger.snapshots[(*key, fact.sequence)] = event.fingerprint
+    ledger.book.changes.snapshots.append(_snapshot(event, fact, stale))
+    if stale:
+        return Verdict(Answer.STALE, "a newer report of the account is known; filed in its history")
+    if before is not None and before.customer_id != customer_id:
+        _move_account(ledger, before, customer_id)
+    account = _account(fact, customer_id, before)
+    ledger.owners[fact.account_id] = customer_id
+    _match_waiting_payments(ledger, account)
+    ledger.book.put_account(restood(ledger, account))
+    rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
+    if before is None:
+        _apply_waiting(ledger, key)
+    return ACCEPTED
+
+
+def _apply_waiting(ledger: Ledger, key: AccountKey) -> None:
+    for waiting in [w for w in ledger.waiting if (w.account_id, w.currency) == key and not w.applied]:
+        fact = typed_fact(waiting.type, waiting.data)
+        event = InboundEvent(waiting.source, waiting.id, waiting.type, fact, b"")
+        match fact:
+            case AccountChargedOff():
+                charged_off(ledger, event, fact)
+            case AccountClosed():
+                closed(ledger, event, fact)
+            case _:
+                raise TypeError(f"{waiting.type} does not wait for an account")
+        _put_waiting(ledger, replace(waiting, applied=True))
+
+
+def _put_waiting(ledger: Ledger, waiting: WaitingFact) -> None:
+    ledger.waiting = [w for w in ledger.waiting if (w.source, w.id) != (waiting.source, waiting.id)] + [waiting]
+    ledger.book.changes.waiting[(waiting.source, waiting.id)] = waiting
+
+
+def _wait_for_account(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff | AccountClosed) -> Verdict:
+    _put_waiting(
+        ledger,
+        WaitingFact(event.source, event.id, fact.account_id, fact.currency, event.type, fact_json(fact)),
+    )
+    return Verdict(Answer.UNMATCHED, "no such account and currency was ever reported; kept until it is")
+
+
+def _newer(account: Account, sequence: int) -> bool:
+    return sequence > account.sequence and (account.closed_sequence is None or sequence > account.closed_sequence)
+
+
+def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Snapshot:
+    body: dict[str, Any] = {
+        "balances": {name: getattr(fact.balances, name) for name in ("principal", "interest", "fees", "penalty")},
+        "credit_limit": fact.credit_limit,
+        "dues": [[due.due_date.isoformat(), due.minimum_due, due.unpaid] for due in fact.dues],
+    }
+    return Snapshot(fact.account_id, fact.currency, fact.sequence, fact.cutoff_at, stale, event.fingerprint, body)
+
+
+def _account(fact: DelinquencyReported, customer_id: str, before: Account | None) -> Account:
+    dues = tuple(Due(due.due_date, due.minimum_due, due.unpaid) for due in fact.dues)
+    balances = Balances(fact.balances.principal, fact.balances.interest, fact.balances.fees, fact.balances.penalty)
+    status = AccountStatus.OPEN
+    if before is not None and before.status is AccountStatus.CHARGED_OFF:
+        status = AccountStatus.CHARGED_OFF
+    return Account(
+        account_id=fact.account_id,
+        currency=fact.currency,
+        customer_id=customer_id,
+        product=fact.product,
+        card_last4=fact.card_last4,
+        credit_limit=fact.credit_limit,
+        sequence=fact.sequence,
+        cutoff_at=fact.cutoff_at,
+        balances=balances,
+        reported_dues=dues,
+        standing=stand(dues, NOTHING_SINCE),
+        status=status,
+        charged_off_at=before.charged_off_at if before else None,
+        charged_off_amount=before.charged_off_amount if before else None,
+        bucket=before.bucket if before else "M0",
+        bucket_since=before.bucket_since if before else None,
+    )
+
+
+def _match_waiting_payments(ledger: Ledger, account: Account) -> None:
+    for payment in ledger.book.movements_of(account.key).payments:
+        if not payment.matched:
+            matched = replace(payment, matched=True, customer_id=account.customer_id)
+            put_payment(ledger, matched)
+
+
+def customer_updated(ledger: Ledger, event: InboundEvent, fact: CustomerUpdated) -> Verdict:
+    customer_id = ledger.customer_id(fact.customer_id)
+    if not _take_profile(ledger, customer_id, fact.customer):
+        return Verdict(Answer.STALE, "a newer version of the customer is known")
+    rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
+    return ACCEPTED
+
+
+def _take_profile(ledger: Ledger, customer_id: str, profile: ReportedCustomer) -> bool:
+    page = ledger.page(customer_id)
+    if profile.version <= page.core_version:
+        return False
+    page.core_version = profile.version
+    page.language = profile.language
+    page.time_zone = profile.time_zone
+    page.jurisdiction = profile.jurisdiction
+    page.segment = profile.segment
+    ledger.profiles[customer_id] = profile
+    ledger.book.changes.customers[customer_id] = page
+    return True
+
+
+def charged_off(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff) -> Verdict:
+    account = ledger.account((fact.account_id, fact.currency))
+    if account is None:
+        return _wait_for_account(ledger, event, fact)
+    if account.status is AccountStatus.CLOSED:
+        return Verdict(Answer.STALE, "the account is closed")
+    if account.status is AccountStatus.CHARGED_OFF:
+        same = (account.charged_off_at, account.charged_off_amount) == (fact.charged_off_at, fact.amount)
+        return (
+            Verdict(Answer.DUPLICATE, "the account was charged off before")
+            if same
+            else Verdict(Answer.CONFLICT, "the account was charged off before, at another time or amount")
+        )
+    changed = replace(
+        account,
+        status=AccountStatus.CHARGED_OFF,
+        charged_off_at=fact.charged_off_at,
+        charged_off_amount=fact.amount,
+    )
+    _after_status(ledger, changed, event.type, "account.charged_off", {"amount": fact.amount})
+    return ACCEPTED
+
+
+def closed(ledger: Ledger, event: InboundEvent, fact: AccountClosed) -> Verdict:
+    account = ledger.account((fact.account_id, fact.currency))
+    if account is None:
+        return _wait_for_account(ledger, event, fact)
+    if account.closed_sequence == fact.sequence:
+        same = account.closed_reason == fact.reason
+        return (
+            Verdict(Answer.DUPLICATE, "the account was closed before")
+            if same
+            else Verdict(Answer.CONFLICT, "the account was closed before for another reason")
+        )
+    if not _newer(account, fact.sequence):
+        return Verdict(Answer.STALE, "a newer report of the account is known")
+    changed = replace(account, status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence)
+    _after_status(ledger, changed, event.type, "account.closed", {"reason": fact.reason})
+    return ACCEPTED
+
+
+def _after_status(ledger: Ledger, account: Account, reason: str, kind: str, data: dict[str, Any]) -> None:
+    ledger.book.put_account(account)
+    rejudge(ledger.book, account.customer_id, ledger.shelf, ledger.book.now, reason)
+    case = ledger.page(account.customer_id).case
+    case_id = None if case is None else case.case_id
+    body = {"account_id": account.account_id, "currency": account.currency, "customer_id": account.customer_id, **data}
+    changes = ledger.book.changes
+    changes.announce([Announcement("arrears.account", f"arrears.{kind}.v1", account.customer_id, body)])
+    changes.record(account.customer_id, case_id, kind, body, "core-banking")
+
+
+def merged(ledger: Ledger, event: InboundEvent, fact: CustomerMerged) -> Verdict:
+    origin, target = fact.from_customer_id, ledger.customer_id(fact.into_customer_id)
+    if target == origin:
+        return Verdict(Answer.CONFLICT, "the customer to merge into was itself merged into this one")
+    if origin in ledger.merged:
+        if ledger.customer_id(origin) == target:
+            return Verdict(Answer.DUPLICATE, "the customer was merged before")
+        return Verdict(Answer.CONFLICT, "the customer was merged into another one before")
+    source = ledger.page(origin)
+    source.merged_into = target
+    ledger.merged[origin] = target
+    changes = ledger.book.changes
+    changes.customers[origin] = source
+    changes.merges.append((origin, target))
+    for account in list(ledger.book.accounts_of(origin).values()):
+        _move_account(ledger, account, target)
+    data = {"from_customer_id": origin, "into_customer_id": target}
+    for customer_id in (origin, target):
+        rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
+        case = ledger.page(customer_id).case
+        changes.record(customer_id, None if case is None else case.case_id, "customer.merged", data, "core-banking")
+        changes.announce([Announcement("arrears.case", "arrears.customer.merged.v1", customer_id, data)])
+    return ACCEPTED
+
+
+def _move_account(ledger: Ledger, account: Account, customer_id: str) -> None:
+    moved = replace(account, customer_id=customer_id)
+    ledger.book.accounts_of(account.customer_id).pop(account.key, None)
+    ledger.book.changes.set_timer(account.customer_id, "bucket_roll", f"{account.account_id}/{account.currency}", None)
+    ledger.book.put_account(moved)
+    ledger.owners[account.account_id] = customer_id
