@@ -231,8 +231,9 @@ async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[Inb
     for customer_id, due_at in (await tx.due_rolls(book.customers)).items():
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
     await _load_keys(tx, ledger, events)
-    if unreported:
-        ledger.waiting = await tx.waiting_facts(unreported)
+    reported = {event.fact.account_id for event in events if isinstance(event.fact, DelinquencyReported)}
+    if reported:  # a known account too may be new in the currency that is reported
+        ledger.waiting = await tx.waiting_facts(reported)
     return ledger
 
 
