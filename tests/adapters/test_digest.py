@@ -6,7 +6,9 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import asyncpg
 import pytest
@@ -34,25 +36,33 @@ from tests.adapters.lawful_world import ATTEMPT, MESSAGE, settle_in
 from tests.conftest import Database
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
+BOOK = """customers, contact_points, accounts, snapshots, payments, reversals, waiting_facts, bucket_history, cases,
+    case_standings, case_events, timers, inbox, outbox"""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The door for events, as ``api`` has it."""
+
+    work: PostgresUnitOfWork
+    shelf: Shelf
+
+    async def take(self, events: Sequence[InboundEvent]) -> Counter[Answer]:
+        answers: Counter[Answer] = Counter()
+        for first in range(0, len(events), 200):
+            verdicts = await ingest(self.work, self.shelf, events[first : first + 200])
+            answers += Counter(verdict.answer for verdict in verdicts)
+        return answers
 
 
 @pytest.fixture
-async def service(database: Database) -> AsyncIterator[Pool]:
-    pool = await Pool.open(database.dsn(), size=2)
-    yield pool
-    await pool.close()
-
-
-async def take_in(pool: Pool, events: Sequence[InboundEvent]) -> Counter[Answer]:
-    shelf = Shelf(pool)
+async def intake(database: Database) -> AsyncIterator[Intake]:
+    pool, shelf = await Pool.open(database.dsn(), size=2), Shelf()
     async with pool.acquire() as conn:
         await seed(conn)
-    await shelf.renew()
-    work = PostgresUnitOfWork(pool, FieldCipher(Keyring(1, {1: bytes(32)}, bytes(32))), contact_value)
-    answers: Counter[Answer] = Counter()
-    for first in range(0, len(events), 200):
-        answers += Counter(verdict.answer for verdict in await ingest(work, shelf, events[first : first + 200]))
-    return answers
+        await shelf.refresh(conn)
+    yield Intake(PostgresUnitOfWork(pool, FieldCipher(Keyring(1, {1: bytes(32)}, bytes(32))), contact_value), shelf)
+    await pool.close()
 
 
 def portfolio_events() -> list[InboundEvent]:
@@ -67,12 +77,12 @@ async def lines_of(conn: asyncpg.Connection) -> list[list[object]]:
 
 
 async def test_a_portfolio_sent_twice_is_all_duplicate_and_the_digest_stays(
-    service: Pool, owner: asyncpg.Connection
+    intake: Intake, owner: asyncpg.Connection
 ) -> None:
     events = portfolio_events()
-    first = await take_in(service, events)
+    first = await intake.take(events)
     digest = await facts_digest(owner)
-    second = await take_in(service, events)
+    second = await intake.take(events)
     assert set(first) <= {Answer.ACCEPTED, Answer.UNMATCHED}
     assert second == {Answer.DUPLICATE: len(events)}
     assert await facts_digest(owner) == digest
@@ -80,19 +90,57 @@ async def test_a_portfolio_sent_twice_is_all_duplicate_and_the_digest_stays(
 
 
 async def test_a_portfolio_in_another_order_gives_the_same_facts(
-    service: Pool, owner: asyncpg.Connection, database: Database
+    intake: Intake, owner: asyncpg.Connection, database: Database
 ) -> None:
     events = portfolio_events()
-    await take_in(service, events)
+    await intake.take(events)
     ordered = await lines_of(owner)
-    tables = (
-        "customers, accounts, snapshots, payments, reversals, waiting_facts, inbox, cases, case_standings, case_events"
-    )
-    await owner.execute(f"truncate {tables}, contact_points, bucket_history, timers, outbox")
+    await owner.execute(f"truncate {BOOK}")
     random.Random(5).shuffle(events)
-    answers = await take_in(service, events)
+    answers = await intake.take(events)
     assert not {Answer.REJECTED, Answer.PARKED, Answer.CONFLICT, Answer.DUPLICATE} & set(answers)
     assert await lines_of(owner) == ordered
+
+
+def second_currency() -> list[InboundEvent]:
+    """A known card gets a second currency: reported, paid, half of it bounced, closed."""
+    core = {"specversion": "1.0", "source": "core"}
+    card = {"account_id": "A1", "customer_id": "C1", "product": "card", "card_last4": "0001", "credit_limit": 10**6}
+    owed = {"principal": 5000, "interest": 0, "fees": 0, "penalty": 0}
+    money = {"account_id": "A1", "currency": "USD", "payment_id": "P1"}
+
+    def report(number: int, currency: str) -> dict[str, Any]:
+        due = {"due_date": "2026-04-20", "minimum_due": 5000, "unpaid": 5000}
+        at = {"cutoff_at": f"2026-0{number}-25T02:00:00+08:00", "sequence": number, "currency": currency}
+        return {"type": "delinquency.reported.v1", "data": {**card, **at, "balances": owed, "dues": [due]}}
+
+    paid = {"amount": 3000, "value_date": "2026-06-01", "posted_at": "2026-06-01T10:00:00Z", "channel": "wallet"}
+    bounced = {"reversal_id": "R1", "amount": 1000, "reason": "bounced", "reversed_at": "2026-06-02T10:00:00Z"}
+    ended = {"account_id": "A1", "currency": "USD", "sequence": 6, "reason": "sold"}
+    told = [
+        report(4, "CNY"),
+        report(4, "USD"),
+        report(5, "USD"),
+        {"type": "payment.posted.v1", "data": {**money, **paid}},
+        {"type": "payment.reversed.v1", "data": {**money, **bounced}},
+        {"type": "account.closed.v1", "data": ended},
+    ]
+    lines = [json.dumps({**core, "id": f"E{index}", **event}).encode() for index, event in enumerate(told)]
+    return [event for event in (read_event(line, NOW) for line in lines) if isinstance(event, InboundEvent)]
+
+
+async def test_a_second_currency_may_be_told_of_in_any_order(intake: Intake, owner: asyncpg.Connection) -> None:
+    events = second_currency()
+    assert len(events) == 6
+    seen = set()
+    for order in [events, *(random.Random(throw).sample(events, 6) for throw in range(25))]:
+        await owner.execute(f"truncate {BOOK}")
+        for event in order:
+            await intake.take([event])
+        seen.add(await facts_digest(owner))
+        assert await check(owner) == []
+    assert len(seen) == 1
+    assert await owner.fetchval("select paid_since from accounts where currency = 'USD' and status = 'closed'") == 2000
 
 
 async def test_each_kind_of_fact_is_in_the_digest(owner: asyncpg.Connection) -> None:
