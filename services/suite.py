@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
+from services import chores
 from services.api.deps import ApiDeps, make_deps
 from services.embedded import LocalSettings
 from services.notifier import compose as notifier
@@ -18,13 +17,12 @@ from services.notifier.sender import SenderLoop, watch_doubts
 from services.scheduler import compose as scheduler
 from services.scheduler.loop import Clockwork
 from shared.adapters.clock import BusinessClock
-from shared.adapters.inprocess.relay import InProcessRelay, read_kept
-from shared.adapters.postgres import workers
+from shared.adapters.inprocess.relay import InProcessRelay
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.gateway import Gateway
 from shared.application.housekeeping import ensure_housekeeping
-from shared.application.retrying import Parked, Retrier, inbound_events, own_events
+from shared.application.retrying import Retrier, inbound_events, own_events
 from shared.runtime.supervisor import Supervisor
 
 QUICK = 0.02  # seconds between looks when the manual clock drives
@@ -88,19 +86,20 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     )
     relay = InProcessRelay(pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken)
     retriers = [
-        Retrier(work("scheduler"), planner.name, own_events(planner, _read_parked)),
-        Retrier(work("notifier"), reminding.name, own_events(reminding, _read_parked)),
+        Retrier(work("scheduler"), planner.name, own_events(planner, chores.read_parked)),
+        Retrier(work("notifier"), reminding.name, own_events(reminding, chores.read_parked)),
         Retrier(work("api"), "intake", inbound_events(deps.shelf)),
     ]
-    await _take_over(stack, pools["notifier"], instance)
+    await chores.take_over(stack, pools["notifier"], instance)
     await ensure_housekeeping(work("scheduler"))
     supervisor = Supervisor(grace=settings.grace)
     supervisor.add("relay", relay.run)
     supervisor.add("scheduler", clockwork.run)
     supervisor.add("sender", sender.run)
     supervisor.add("doubts", lambda stop: watch_doubts(work("notifier"), parts.gateways, stop))
-    supervisor.add("retries", lambda stop: _retry(retriers, stop))
-    supervisor.add("heartbeat", lambda stop: _beat(pools["notifier"], instance, stop))
+    supervisor.add("retries", lambda stop: chores.retry(retriers, stop))
+    supervisor.add("queues", chores.watch_queues(stack, pools["api"]).run)
+    supervisor.add("heartbeat", lambda stop: chores.beat(pools["notifier"], instance, stop))
     return Suite(
         settings, deps, supervisor, relay, clockwork, sender, parts.gateways, settings.api_port, parts.sandbox_url
     )
@@ -110,37 +109,3 @@ async def _pool(stack: AsyncExitStack, dsn: str, service: str, size: int) -> Poo
     pool = await Pool.open(dsn, size=size, application=f"arrears-{service}", role=f"arrears_{service}")
     stack.push_async_callback(pool.close)
     return pool
-
-
-async def _take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
-    """The suite is alone on its home, so whoever held leases before is dead; that is what resolves their doubts."""
-    async with pool.acquire() as conn:
-        await workers.bury_predecessors(conn, "local")
-        await workers.register(conn, instance, "local")
-
-    async def leave() -> None:
-        async with pool.acquire() as conn:
-            await workers.leave(conn, instance)
-
-    stack.push_async_callback(leave)
-
-
-def _read_parked(parked: Parked) -> Any:
-    topic = ".".join(parked.type.split(".")[:2])
-    return read_kept(topic, parked.envelope)
-
-
-async def _retry(retriers: list[Retrier], stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        for retrier in retriers:
-            await retrier.retry_due()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
-
-
-async def _beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        async with pool.acquire() as conn:
-            await workers.beat(conn, instance)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 5.0)
