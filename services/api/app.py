@@ -11,20 +11,53 @@ from starlette.middleware import Middleware
 from services.api import errors, openapi, routing
 from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
-from services.api.routes import accounts, callbacks, cases, customers, events, health, imports, payments
+from services.api.routes import (
+    accounts,
+    audit,
+    callbacks,
+    cases,
+    casework,
+    complaints,
+    customers,
+    deferrals,
+    events,
+    follow_ups,
+    health,
+    holds,
+    imports,
+    messages,
+    ops,
+    payments,
+    policies,
+    preferences,
+    templates,
+    worklists,
+)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 # Nouns find their routes at once whatever their place; within a noun the first that matches wins.
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router,
+    accounts.router,
+    cases.router,
+    customers.router,
+    payments.router,
+    follow_ups.router,
+    messages.router,
+    templates.router,
+    policies.router,
+    ops.router,
+    audit.router,
     events.router,
     imports.router,
-    accounts.router,
-    customers.router,
-    cases.router,
-    payments.router,
     callbacks.router,
+    casework.router,
+    complaints.router,
+    deferrals.router,
+    holds.router,
+    preferences.router,
+    worklists.router,
+    health.router,
 )
 
 _DESCRIPTION = """

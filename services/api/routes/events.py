@@ -172,7 +172,7 @@ async def get_event_answer(
     caller: Asker,  # noqa: ARG001 - the guard
     deps: Deps,
 ) -> Json:
-    """The answer on record for an event; 404 when none was ever taken. Percent-encode ``source`` (``%2Fbanks%2F...``)."""
+    """The answer on record for an event; 404 when none was ever taken. Send ``source`` percent-encoded."""
     source, event_id = _as_sent(request, source, event_id)
     if not (source.isprintable() and event_id.isprintable()):
         raise NotFound("No such event was ever taken.")

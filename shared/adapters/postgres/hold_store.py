@@ -57,4 +57,4 @@ class HoldTables(Session):
 
 
 def _read(row: Any) -> HoldOnFile:
-    return HoldOnFile(*row[:3], HoldKind(row[3]), *row[4:])
+    return HoldOnFile(*(*row[:3], HoldKind(row[3]), *row[4:]))

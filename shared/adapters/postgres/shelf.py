@@ -135,11 +135,12 @@ class Shelf:
     async def _refresh_templates(self, conn: Any) -> None:
         rows = await conn.fetch(
             """
-            select distinct on (key, language, channel) key, version, language, channel, purpose, subject, body, variables
+            select distinct on (key, language, channel)
+                   key, version, language, channel, purpose, subject, body, variables
             from arrears.templates where state = 'approved' order by key, language, channel, version desc
             """
         )
-        self._templates = {(row[0], row[2], row[3]): Template(*row[:7], variables=tuple(row[7])) for row in rows}
+        self._templates = {(row[0], row[2], row[3]): Template(*row[:7], tuple(row[7])) for row in rows}
 
     async def _refresh_rules(self, conn: Any) -> None:
         rows = await conn.fetch(

@@ -1,0 +1,72 @@
+"""Holds as the API takes and shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.reading import Instant, Text
+from services.api.schemas.codes import ReasonCode
+
+HoldKindName = Literal[
+    "complaint",
+    "dispute",
+    "objection",
+    "fraud_victim",
+    "hardship",
+    "plan",
+    "deceased",
+    "incapable",
+    "bankrupt",
+    "moratorium",
+    "attorney",
+    "do_not_contact",
+    "police_no_contact",
+    "legal_only",
+    "manual",
+]
+
+
+class HoldIn(BaseModel):
+    """Leave a customer, or one of their accounts, in peace."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "C-1001",
+                    "kind": "hardship",
+                    "reason": "lost_employment",
+                    "ends_at": "2027-01-31T16:00:00+00:00",
+                }
+            ]
+        }
+    )
+
+    customer_id: Text
+    account_id: Text | None = Field(default=None, description="Only this account; absent: the customer")
+    kind: HoldKindName = Field(description="complaint and plan are placed by their own process, not here")
+    reason: ReasonCode
+    ends_at: Instant | None = Field(default=None, description="Ends by itself then; absent: until released")
+
+
+class HoldRelease(BaseModel):
+    reason: ReasonCode
+
+
+class HoldOut(BaseModel):
+    hold_id: UUID
+    customer_id: str
+    account_id: str | None
+    kind: HoldKindName
+    reason: str
+    origin: str | None = Field(description="Id of the complaint or plan that placed it")
+    placed_at: datetime
+    placed_by: str
+    ends_at: datetime | None
+    released_at: datetime | None
+    released_by: str | None
+    row_version: int
