@@ -31,8 +31,8 @@ class LocalSettings(ApiSettings):
 
 
 async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
-    """The address of a database of our schema: the configured one, which must be migrated, or the embedded one, which is
-    migrated and seeded here. Services then take their own roles."""
+    """The address of a database of our schema: the configured one, which must be migrated, or the embedded one, which
+    is migrated and seeded here. Services then take their own roles."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
         conn = await asyncpg.connect(dsn)
@@ -59,7 +59,7 @@ async def _jsonb(conn: Any) -> None:
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
-    """Start the sandbox; its HTTP address and its SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere."""
+    """Start the sandbox; its HTTP address and SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere."""
     if not settings.sandbox:
         return f"http://127.0.0.1:{settings.sandbox_http_port}", settings.sandbox_smtp_port
     process = await asyncio.create_subprocess_exec(

@@ -38,16 +38,29 @@ def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> 
     ledger.book.changes.snapshots.append(_snapshot(event, fact, stale))
     if stale:
         return Verdict(Answer.STALE, "a newer report of the account is known; filed in its history")
-    if before is not None and before.customer_id != customer_id:
-        _move_account(ledger, before, customer_id)
+    left = _change_hands(ledger, fact.account_id, customer_id)
+    if before is None:
+        ledger.book.changes.new_accounts.add(key)
     account = _account(fact, customer_id, before)
     ledger.owners[fact.account_id] = customer_id
     _match_waiting_payments(ledger, account)
     ledger.book.put_account(restood(ledger, account))
-    rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
+    for concerned in (*left, customer_id):
+        rejudge(ledger.book, concerned, ledger.shelf, ledger.book.now, event.type)
     if before is None:
         _apply_waiting(ledger, key)
     return ACCEPTED
+
+
+def _change_hands(ledger: Ledger, account_id: str, customer_id: str) -> list[str]:
+    """Move an account, in all its currencies, to ``customer_id``; who had it before."""
+    owner = ledger.owners.get(account_id)
+    if owner is None or (owner := ledger.customer_id(owner)) == customer_id:
+        return []
+    for account in list(ledger.book.accounts_of(owner).values()):
+        if account.account_id == account_id:
+            _move_account(ledger, account, customer_id)
+    return [owner]
 
 
 def _apply_waiting(ledger: Ledger, key: AccountKey) -> None:
@@ -119,7 +132,7 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
 
 
 def _match_waiting_payments(ledger: Ledger, account: Account) -> None:
-    for payment in ledger.book.movements_of(account.key).payments:
+    for payment in list(ledger.book.movements_of(account.key).payments.values()):
         if not payment.matched:
             matched = replace(payment, matched=True, customer_id=account.customer_id)
             put_payment(ledger, matched)

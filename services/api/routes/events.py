@@ -82,7 +82,7 @@ Read = InboundEvent | Refused
         409: {"description": "A single event, or its payment or report, was taken before with other content"},
     },
 )
-async def receive_events(request: Request, caller: Sender, deps: Deps) -> Json:  # noqa: ARG001 - the guard
+async def receive_events(request: Request, caller: Sender, deps: Deps) -> Json:
     """Take one event, or a batch in its order, each answered on its own.
 
     A batch is always answered 200 with its items. A single event is answered 200 (accepted, duplicate, stale,
@@ -169,7 +169,7 @@ async def get_event_answer(
     source: str,
     event_id: str,
     request: Request,
-    caller: Asker,  # noqa: ARG001 - the guard
+    caller: Asker,
     deps: Deps,
 ) -> Json:
     """The answer on record for an event; 404 when none was ever taken. Send ``source`` percent-encoded."""

@@ -224,8 +224,7 @@ def _add_payments(book: Book, rows: Iterable[Any]) -> None:
     for row in rows:
         payment = Payment(*row)
         movements = book.movements_of((payment.account_id, payment.currency))
-        if all(known.key != payment.key for known in movements.payments):
-            movements.payments.append(payment)
+        movements.payments.setdefault(payment.key, payment)
 
 
 def _add_reversals(book: Book, rows: Iterable[Any]) -> None:

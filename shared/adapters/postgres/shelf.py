@@ -140,7 +140,7 @@ class Shelf:
             from arrears.templates where state = 'approved' order by key, language, channel, version desc
             """
         )
-        self._templates = {(row[0], row[2], row[3]): Template(*row[:7], tuple(row[7])) for row in rows}
+        self._templates = {(row[0], row[2], row[3]): Template(*(*row[:7], tuple(row[7]))) for row in rows}
 
     async def _refresh_rules(self, conn: Any) -> None:
         rows = await conn.fetch(
