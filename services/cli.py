@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,11 +101,9 @@ def synth(
 ) -> None:
     """Make up a portfolio: our inbound feed as NDJSON, in the order of time, the same for the same seed."""
     feed = portfolio(customers, months, seed, start.date())
-    if out is None:
-        sys.stdout.buffer.writelines(feed)
-        return
-    with out.open("wb") as file:
-        file.writelines(feed)
+    with out.open("wb") if out is not None else nullcontext(sys.stdout.buffer) as file:
+        for line in feed:
+            file.write(line)
 
 
 @db.command()
