@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from services.api.dev_issuer import DevIssuer
 from services.api.settings import ApiSettings
+from services.cli_demo import demo
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres import migrate as schema
@@ -29,6 +30,7 @@ from shared.runtime.settings import ProcessSettings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS_HOME.")
 app.add_typer(db, name="db")
+app.command()(demo)
 
 
 @app.command()
