@@ -44,6 +44,11 @@ class Suite:
     def pool(self) -> Pool:
         return self.deps.pool
 
+    def hold_scheduler(self, asleep: bool) -> None:
+        """Put the scheduler to sleep, or wake it: no timers, and nothing delivered to it."""
+        self.relay.held = asleep
+        self.clockwork.held = asleep
+
     def wake(self) -> None:
         """The clock moved: everybody looks at once."""
         self.relay.wake.set()

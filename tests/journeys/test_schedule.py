@@ -1,0 +1,61 @@
+"""The schedule is a function of facts, policy and date: twice the same, and the same when the scheduler slept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from services.api.dev_issuer import DevIssuer
+from services.demo import Driver, instants
+from services.demo_report import LogCheck, check_log
+from services.local import LocalSettings, running
+from shared.adapters.postgres import digest, invariants
+from shared.adapters.synthetic import portfolio
+from shared.application.principal import Role
+from tests.feeds import three_months
+
+CUSTOMERS = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    lines: tuple[str, ...]
+    passed_over: frozenset[object]
+    findings: list[object]
+    sent: LogCheck
+
+
+async def half_a_year(home: Path, *, awake: Callable[[datetime], bool] = lambda _at: True) -> Ended:
+    settings = LocalSettings(
+        home=home, manual_clock=True, api_port=0, sandbox_http_port=0, sandbox_smtp_port=0, durable=False
+    )
+    async with running(settings) as suite:
+        token = DevIssuer(home, audience="arrears").make_token(Role.CORE_BANKING)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{suite.port}", timeout=60) as client:
+            driver = Driver(suite.pool, client, token, wake=suite.wake, awake=awake, hold=suite.hold_scheduler)
+            await driver.drive(three_months(CUSTOMERS))
+        async with suite.pool.acquire() as conn:
+            lines = tuple([line async for line in digest.outcome_lines(conn)])
+            passed = frozenset(await digest.passed_over(conn))
+            findings = await invariants.check(conn)
+            return Ended(lines, passed, list(findings), await check_log(conn, home / "sandbox" / "log.ndjson"))
+
+
+def without(lines: Iterable[str], steps: frozenset[object], ended: Ended) -> set[str]:
+    return {line for line in lines if not any(str(step) in line for step in steps)}
+
+
+@pytest.mark.timeout(120)
+async def test_the_same_feed_twice_has_the_same_outcome(tmp_path: Path) -> None:
+    first, second = await half_a_year(tmp_path / "a"), await half_a_year(tmp_path / "b")
+    assert first.lines == second.lines
+    assert first.sent.entries > CUSTOMERS
+    for ended in (first, second):
+        assert ended.findings == []
+        assert not ended.sent.broken, ended.sent
