@@ -1,4 +1,4 @@
-"""A core-banking system to tell stories with: it sends events, one or many at a time, and looks at what became of them."""
+"""A core-banking system to tell stories with: it sends events and looks at what became of them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def create_import(body: ImportIn, caller: Sender, deps: Deps, once: Idempo
 
 @router.get("", response_model=Page[ImportOut])
 async def list_imports(
-    caller: Watcher,  # noqa: ARG001 - the guard
+    caller: Watcher,
     deps: Deps,
     page: Paging,
     state: ImportState | None = None,
@@ -66,7 +66,7 @@ async def list_imports(
 
 
 @router.get("/{import_id}", response_model=ImportOut)
-async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:  # noqa: ARG001 - the guard
+async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:
     """How far an import has come."""
     async with deps.pool.acquire() as conn:
         return Json(_found(await view.get_import(conn, import_id)))
@@ -76,7 +76,7 @@ async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:  # n
 async def put_import_content(
     import_id: UUID,
     request: Request,
-    caller: Sender,  # noqa: ARG001 - the guard
+    caller: Sender,
     deps: Deps,
     content_range: Annotated[str | None, Header(description="bytes N-*/*: goes on at bytes_done")] = None,
     from_byte: Annotated[QueryInt, Query(ge=0, description="The same as a query")] = 0,
@@ -100,7 +100,7 @@ async def put_import_content(
 @router.get("/{import_id}/rejections", response_model=Page[RejectionOut])
 async def list_import_rejections(
     import_id: UUID,
-    caller: Watcher,  # noqa: ARG001 - the guard
+    caller: Watcher,
     deps: Deps,
     page: Paging,
 ) -> Json:
