@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import uuid4
 
 from shared.adapters.inprocess.relay import read_kept
 from shared.adapters.postgres import workers
@@ -13,6 +15,11 @@ from shared.adapters.postgres.pool import Pool
 from shared.adapters.queue_metrics import QueueWatch
 from shared.application.retrying import Parked, Retrier
 from shared.runtime.metrics import REGISTRY
+
+
+def instance_name() -> str:
+    """A name that no process before or after this one has."""
+    return f"local-{os.getpid()}-{uuid4().hex[:8]}"
 
 
 def watch_queues(stack: AsyncExitStack, pool: Pool) -> QueueWatch:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres import migrate as schema
+from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.synthetic import portfolio
 from shared.runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.settings import ProcessSettings
@@ -31,8 +32,15 @@ app.add_typer(db, name="db")
 def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = "head") -> None:
     """Bring the database to this version of the schema, with the roles and grants that the services need."""
     with _owner_dsn() as dsn:
-        revision = asyncio.run(schema.migrate(dsn, target=target))
+        revision = asyncio.run(_migrate_and_seed(dsn, target))
     typer.echo(f"schema revision {revision or '(none)'}")
+
+
+async def _migrate_and_seed(dsn: str, target: str) -> str | None:
+    revision = await schema.migrate(dsn, target=target)
+    if target == "head":
+        await seed_documents(dsn)
+    return revision
 
 
 @app.command()
@@ -93,11 +101,9 @@ def synth(
 ) -> None:
     """Make up a portfolio: our inbound feed as NDJSON, in the order of time, the same for the same seed."""
     feed = portfolio(customers, months, seed, start.date())
-    if out is None:
-        sys.stdout.buffer.writelines(feed)
-        return
-    with out.open("wb") as file:
-        file.writelines(feed)
+    with out.open("wb") if out is not None else nullcontext(sys.stdout.buffer) as file:
+        for line in feed:
+            file.write(line)
 
 
 @db.command()

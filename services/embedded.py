@@ -8,14 +8,13 @@ import json
 import subprocess
 import sys
 from contextlib import AsyncExitStack
-from typing import Any
 
 import asyncpg
 from pydantic_settings import SettingsConfigDict
 
 from services.api.settings import ApiSettings
 from shared.adapters.postgres.migrate import check_schema, migrate
-from shared.adapters.postgres.shelf import seed
+from shared.adapters.postgres.shelf import seed_documents
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
 
@@ -31,8 +30,8 @@ class LocalSettings(ApiSettings):
 
 
 async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
-    """The address of a database of our schema: the configured one, which must be migrated, or the embedded one, which is
-    migrated and seeded here. Services then take their own roles."""
+    """The address of a database of our schema: the configured one, which must be migrated, or the embedded one, which
+    is migrated and seeded here. Services then take their own roles."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
         conn = await asyncpg.connect(dsn)
@@ -45,21 +44,12 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     dsn = await asyncio.to_thread(postgres.start)
     stack.callback(postgres.stop)
     await migrate(dsn)
-    conn = await asyncpg.connect(dsn)
-    try:
-        await _jsonb(conn)
-        await seed(conn)
-    finally:
-        await conn.close()
+    await seed_documents(dsn)
     return dsn
 
 
-async def _jsonb(conn: Any) -> None:
-    await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-
-
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
-    """Start the sandbox; its HTTP address and its SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere."""
+    """Start the sandbox; its HTTP address and SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere."""
     if not settings.sandbox:
         return f"http://127.0.0.1:{settings.sandbox_http_port}", settings.sandbox_smtp_port
     process = await asyncio.create_subprocess_exec(

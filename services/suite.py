@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from uuid import uuid4
 
 from services import chores
 from services.api.deps import ApiDeps, make_deps
@@ -68,7 +66,7 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     """Open the pools under each service's own role and set every loop up under one supervisor; nothing runs yet."""
     settings = parts.settings
     poll = QUICK if settings.manual_clock else 0.5
-    instance = f"local-{os.getpid()}-{uuid4().hex[:8]}"
+    instance = chores.instance_name()
     pools = {
         service: await _pool(stack, parts.dsn, service, size)
         for service, size in (("api", settings.api_pool_size), ("scheduler", 4), ("notifier", 6))

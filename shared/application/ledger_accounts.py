@@ -33,7 +33,7 @@ def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> 
         return Verdict(Answer.CONFLICT, "this sequence of the account was reported before with other content")
     key = (fact.account_id, fact.currency)
     before = ledger.account(key)
-    stale = before is not None and not _newer(before, fact.sequence)
+    stale = before is not None and fact.sequence <= before.sequence
     ledger.snapshots[(*key, fact.sequence)] = event.fingerprint
     ledger.book.changes.snapshots.append(_snapshot(event, fact, stale))
     if stale:
@@ -90,10 +90,6 @@ def _wait_for_account(ledger: Ledger, event: InboundEvent, fact: AccountChargedO
     return Verdict(Answer.UNMATCHED, "no such account and currency was ever reported; kept until it is")
 
 
-def _newer(account: Account, sequence: int) -> bool:
-    return sequence > account.sequence and (account.closed_sequence is None or sequence > account.closed_sequence)
-
-
 def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Snapshot:
     body: dict[str, Any] = {
         "balances": {name: getattr(fact.balances, name) for name in ("principal", "interest", "fees", "penalty")},
@@ -109,6 +105,10 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
     status = AccountStatus.OPEN
     if before is not None and before.status is AccountStatus.CHARGED_OFF:
         status = AccountStatus.CHARGED_OFF
+    # A report from before the closing may come after it: it is the newest there is, and the account stays closed.
+    ended = before is not None and before.closed_sequence is not None and fact.sequence <= before.closed_sequence
+    if ended:
+        status = AccountStatus.CLOSED
     return Account(
         account_id=fact.account_id,
         currency=fact.currency,
@@ -122,6 +122,8 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
         reported_dues=dues,
         standing=stand(dues, NOTHING_SINCE),
         status=status,
+        closed_reason=before.closed_reason if before and ended else None,
+        closed_sequence=before.closed_sequence if before and ended else None,
         charged_off_at=before.charged_off_at if before else None,
         charged_off_amount=before.charged_off_amount if before else None,
         bucket=before.bucket if before else "M0",
@@ -192,7 +194,7 @@ def closed(ledger: Ledger, event: InboundEvent, fact: AccountClosed) -> Verdict:
             if same
             else Verdict(Answer.CONFLICT, "the account was closed before for another reason")
         )
-    if not _newer(account, fact.sequence):
+    if fact.sequence < max(account.sequence, account.closed_sequence or 0):
         return Verdict(Answer.STALE, "a newer report of the account is known")
     changed = replace(account, status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence)
     _after_status(ledger, changed, event.type, "account.closed", {"reason": fact.reason})

@@ -33,7 +33,7 @@ def flat(data, at=()):
     "fact",
     [
         report(),
-        report()[:1] + (report()[1] | {"customer": profile()},),
+        (report()[0], report()[1] | {"customer": profile()}),
         payment(),
         reversal(),
         closing(),

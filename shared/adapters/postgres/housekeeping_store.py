@@ -40,7 +40,8 @@ class HousekeepingTables(Session):
 
     async def add_timer_once(self, scope: str, kind: str, subject: str, due_at: datetime) -> None:
         await self.conn.execute(
-            "insert into timers (scope, kind, subject, due_at, rank) values ($1, $2, $3, $4, 99) on conflict do nothing",
+            "insert into timers (scope, kind, subject, due_at, rank) values ($1, $2, $3, $4, 99)"
+            " on conflict do nothing",
             scope,
             kind,
             subject,

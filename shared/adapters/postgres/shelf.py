@@ -7,11 +7,13 @@ raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import yaml
 
 from shared.application.judging import UnknownVersion
@@ -63,6 +65,16 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
         " on conflict do nothing",
         [(pack.hash, pack.jurisdiction, document, at) for document, pack in rules],
     )
+
+
+async def seed_documents(dsn: str) -> None:
+    """``seed`` on a connection of the schema's owner."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+        await seed(conn)
+    finally:
+        await conn.close()
 
 
 async def _seed_policies(conn: Any, policies: list[tuple[Mapping[str, Any], Policy]], at: datetime) -> None:
