@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,13 @@ class CoreBanking:
 
 
 @asynccontextmanager
-async def core_banking(database: Database, home: Path) -> AsyncIterator[CoreBanking]:
+async def core_banking(database: Database, home: Path, now: datetime = NOW) -> AsyncIterator[CoreBanking]:
     owner = await asyncpg.connect(database.owner_dsn, server_settings={"search_path": "arrears"})
-    await owner.execute("insert into business_clock (id, now) values (1, $1)", NOW)
+    await owner.execute("insert into business_clock (id, now) values (1, $1)", now)
     await owner.close()
     pool = await Pool.open(database.dsn(), size=4)
     async with pool.acquire() as conn:
-        await seed(conn, NOW)
+        await seed(conn, now)
     deps = make_deps(ApiSettings(environment="development", home=home, manual_clock=True), pool)
     app, issuer = create_app(deps), DevIssuer(home, audience="arrears")
     async with client_of(app, issuer.make_token(Role.CORE_BANKING)) as client:
