@@ -164,18 +164,18 @@ def charged_off(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff) ->
     account = ledger.account((fact.account_id, fact.currency))
     if account is None:
         return _wait_for_account(ledger, event, fact)
-    if account.status is AccountStatus.CLOSED:
-        return Verdict(Answer.STALE, "the account is closed")
-    if account.status is AccountStatus.CHARGED_OFF:
+    if account.charged_off_at is not None:
         same = (account.charged_off_at, account.charged_off_amount) == (fact.charged_off_at, fact.amount)
         return (
             Verdict(Answer.DUPLICATE, "the account was charged off before")
             if same
             else Verdict(Answer.CONFLICT, "the account was charged off before, at another time or amount")
         )
+    # A closed account stays closed; that it was charged off before is on record all the same, whichever came first.
+    is_closed = account.status is AccountStatus.CLOSED
     changed = replace(
         account,
-        status=AccountStatus.CHARGED_OFF,
+        status=AccountStatus.CLOSED if is_closed else AccountStatus.CHARGED_OFF,
         charged_off_at=fact.charged_off_at,
         charged_off_amount=fact.amount,
     )
