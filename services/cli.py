@@ -15,17 +15,22 @@ import asyncpg
 import typer
 from pydantic import ValidationError
 
+from services.api.dev_issuer import DevIssuer
+from services.api.settings import ApiSettings
+from services.cli_demo import demo
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres import migrate as schema
 from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.synthetic import portfolio
+from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.settings import ProcessSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS_HOME.")
 app.add_typer(db, name="db")
+app.command()(demo)
 
 
 @app.command()
@@ -34,6 +39,20 @@ def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = 
     with _owner_dsn() as dsn:
         revision = asyncio.run(_migrate_and_seed(dsn, target))
     typer.echo(f"schema revision {revision or '(none)'}")
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="What the caller may do.")] = Role.COLLECTOR,
+    subject: Annotated[str | None, typer.Option(help="Who the caller is.")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="A team whose cases are also theirs.")] = None,
+) -> None:
+    """Print a token of the development issuer."""
+    settings = ApiSettings()
+    if not settings.uses_development_issuer:
+        raise typer.BadParameter("tokens come from the configured issuer here")
+    issuer = DevIssuer(settings.home, audience=settings.auth_audience)
+    typer.echo(issuer.make_token(role, subject=subject, teams=team or ()))
 
 
 async def _migrate_and_seed(dsn: str, target: str) -> str | None:

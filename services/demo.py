@@ -143,8 +143,8 @@ class Driver:
         """Wait until nothing that is due now is left to do."""
         waited, pause = 0.0, 0.001
         while True:
+            now = await self._now()
             async with self._pool.acquire() as conn:
-                now = await read_manual_clock(conn) or datetime.now(UTC)
                 left = await conn.fetchval(_BUSY, now, self._awake(now), self._askable)
             if not left:
                 return

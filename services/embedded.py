@@ -10,6 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 
 import asyncpg
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.api.settings import ApiSettings
@@ -27,6 +28,7 @@ class LocalSettings(ApiSettings):
     sandbox_http_port: int = 8025
     sandbox_smtp_port: int = 2525
     durable: bool = True
+    sample_customers: int = Field(default=60, ge=0, le=5000)
 
 
 async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:

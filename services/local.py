@@ -7,11 +7,14 @@ runs: the real PostgreSQL, the real pipeline, real SMTP and HTTP to the sandbox.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
+import uvloop
 
+from services import starter
 from services.api import measures
 from services.api.app import create_app
 from services.embedded import LocalSettings, open_database, open_sandbox
@@ -20,6 +23,8 @@ from shared.adapters.clock import BusinessClock
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.application.gateway import Gateway
+from shared.runtime.logging import configure_logging
+from shared.runtime.metrics import serve_metrics
 from shared.runtime.supervisor import Supervisor
 
 __all__ = ["LocalSettings", "Suite", "running"]
@@ -79,6 +84,32 @@ async def _serve(server: uvicorn.Server, stop: asyncio.Event) -> None:
     await serving
 
 
+async def serve(settings: LocalSettings) -> None:
+    """Run until told to stop. A new database gets a small portfolio, so that there is something to see."""
+    async with running(settings) as suite:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, suite.supervisor.request_stop)
+        metrics = serve_metrics(host=settings.metrics_host, port=settings.metrics_port)
+        try:
+            if settings.sample_customers and settings.in_development:
+                await starter.put_in_motion(suite, settings.sample_customers)
+            print(starter.welcome(suite, metrics.port), flush=True)  # noqa: T201 - what a person who starts it reads
+            await suite.supervisor.stopping.wait()
+        finally:
+            metrics.stop()
+
+
+def main() -> None:
+    settings = LocalSettings()
+    configure_logging("local", level=settings.log_level)
+    uvloop.run(serve(settings))
+
+
 async def _stop(supervisor: Supervisor, task: asyncio.Task[None]) -> None:
     supervisor.request_stop()
     await task
+
+
+if __name__ == "__main__":
+    main()

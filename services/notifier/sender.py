@@ -37,7 +37,7 @@ class Route:
         return monotonic() < self._closed_until
 
     def note_all(self, outcomes: Sequence[Outcome]) -> None:
-        """What one round of submissions says of the route: it is in trouble when it takes nothing or asks us to wait."""
+        """What one round says of the route: it is in trouble when it takes nothing, or asks us to wait."""
         taken = any(outcome.kind is OutcomeKind.ACCEPTED for outcome in outcomes)
         if taken:
             self._troubles = 0
