@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from services.api.dev_issuer import DevIssuer
-from services.demo import Driver, instants
+from services.demo import Driver
 from services.demo_report import LogCheck, check_log
 from services.local import LocalSettings, running
 from shared.adapters.postgres import digest, invariants
-from shared.adapters.synthetic import portfolio
+from shared.adapters.postgres.digest import StepKey
 from shared.application.principal import Role
 from tests.feeds import three_months
 
@@ -25,13 +25,15 @@ CUSTOMERS = 150
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    lines: tuple[str, ...]
-    passed_over: frozenset[object]
+    lines: tuple[bytes, ...]
+    passed_over: frozenset[StepKey]
     findings: list[object]
     sent: LogCheck
 
 
-async def half_a_year(home: Path, *, awake: Callable[[datetime], bool] = lambda _at: True) -> Ended:
+async def half_a_year(
+    home: Path, *, awake: Callable[[datetime], bool] = lambda _at: True, but_for: Collection[StepKey] = ()
+) -> Ended:
     settings = LocalSettings(
         home=home, manual_clock=True, api_port=0, sandbox_http_port=0, sandbox_smtp_port=0, durable=False
     )
@@ -41,14 +43,11 @@ async def half_a_year(home: Path, *, awake: Callable[[datetime], bool] = lambda 
             driver = Driver(suite.pool, client, token, wake=suite.wake, awake=awake, hold=suite.hold_scheduler)
             await driver.drive(three_months(CUSTOMERS))
         async with suite.pool.acquire() as conn:
-            lines = tuple([line async for line in digest.outcome_lines(conn)])
-            passed = frozenset(await digest.passed_over(conn))
+            passed = await digest.passed_over(conn)
+            async with digest.snapshot(conn):
+                lines = tuple([line async for line in digest.outcome_lines(conn, without=but_for)])
             findings = await invariants.check(conn)
             return Ended(lines, passed, list(findings), await check_log(conn, home / "sandbox" / "log.ndjson"))
-
-
-def without(lines: Iterable[str], steps: frozenset[object], ended: Ended) -> set[str]:
-    return {line for line in lines if not any(str(step) in line for step in steps)}
 
 
 @pytest.mark.timeout(120)
@@ -59,3 +58,22 @@ async def test_the_same_feed_twice_has_the_same_outcome(tmp_path: Path) -> None:
     for ended in (first, second):
         assert ended.findings == []
         assert not ended.sent.broken, ended.sent
+
+
+@pytest.mark.timeout(180)
+async def test_a_scheduler_that_slept_for_random_days_only_passes_steps_over(tmp_path: Path) -> None:
+    dice = Random(11)
+    nights = {day for day in range(366) if dice.random() < 0.4}
+
+    def awake(at: datetime) -> bool:
+        return at.timetuple().tm_yday not in nights
+
+    slept = await half_a_year(tmp_path / "first", awake=awake)
+    punctual = await half_a_year(tmp_path / "punctual", but_for=slept.passed_over)
+    assert slept.passed_over - punctual.passed_over, "it slept through something"
+    both = slept.passed_over | punctual.passed_over
+    slept_lines = await half_a_year(tmp_path / "again", awake=awake, but_for=both)
+    punctual_lines = await half_a_year(tmp_path / "punctual-again", but_for=both)
+    assert slept_lines.lines == punctual_lines.lines
+    assert slept_lines.findings == []
+    assert not slept_lines.sent.broken, slept_lines.sent
