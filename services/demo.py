@@ -117,9 +117,9 @@ class Driver:
     async def _now(self, start: datetime | None = None) -> datetime:
         async with self._pool.acquire() as conn:
             now = await read_manual_clock(conn)
-            if now is None and start is not None:
-                await move_manual_clock(conn, start)
-                now = start
+        if now is None and start is not None:
+            await self._move(start)
+            now = start
         if now is None:
             raise ValueError("the manual clock was never set, and nothing was fed")
         return now
