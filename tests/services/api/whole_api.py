@@ -226,13 +226,23 @@ def _follow_up(verb: str, body: dict[str, str]) -> Call:
 
 def _work(verb: str, state: str, body: Any = None) -> Call:
     def call(world: World) -> httpx.Request:
-        path = f"/v1/worklists/{world.first('/v1/worklists?state=open&kind=call')['item_id']}"
+        item = world.first("/v1/worklists?state=open")
+        path = f"/v1/worklists/{item['item_id']}"
         if state == "taken":
             taken = world.client.post(f"{path}/take", headers={**world.everything(), **world.tag(path)})
             assert taken.status_code == 200, taken.text
+            return _request(world, "POST", f"{path}/{verb}", _ENDS[item["kind"]] if body else None, tag=path)
         return _request(world, "POST", f"{path}/{verb}", body, tag=path)
 
     return call
+
+
+_ENDS = {
+    "call": {"outcome": "no_response"},
+    "visit": {"outcome": "no_response"},
+    "letter": {"outcome": "sent"},
+    "legal": {"outcome": "pursued"},
+}
 
 
 def _hold(world: World) -> str:
@@ -381,7 +391,7 @@ HAPPY: dict[str, Call] = {
     "getWork": one("/v1/worklists", "/v1/worklists/{}", "item_id"),
     "takeWork": _work("take", "open"),
     "releaseWork": _work("release", "taken"),
-    "completeWork": _work("complete", "taken", {"outcome": "no_response"}),
+    "completeWork": _work("complete", "taken", {"outcome": "as its kind ends"}),
     "checkAlive": get("/healthz"),
     "checkReady": get("/readyz"),
 }
