@@ -66,7 +66,7 @@ async def list_complaints(
     deps: Deps,
     page: Paging,
     state: schema.ComplaintStateName | None = None,
-    open: Annotated[bool | None, Query(description="true: those not resolved")] = None,  # noqa: A002 - its name outside
+    open: Annotated[bool | None, Query(description="true: those not resolved")] = None,
     customer_id: Text | None = None,
     account_id: Text | None = None,
     case_id: UUID | None = None,
