@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,24 +15,54 @@ import asyncpg
 import typer
 from pydantic import ValidationError
 
+from services.api.dev_issuer import DevIssuer
+from services.api.settings import ApiSettings
+from services.cli_demo import demo
+from services.cli_documents import asyncapi, openapi
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres import migrate as schema
+from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.synthetic import portfolio
+from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.settings import ProcessSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS_HOME.")
 app.add_typer(db, name="db")
+app.command()(demo)
+app.command()(openapi)
+app.command()(asyncapi)
 
 
 @app.command()
 def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = "head") -> None:
     """Bring the database to this version of the schema, with the roles and grants that the services need."""
     with _owner_dsn() as dsn:
-        revision = asyncio.run(schema.migrate(dsn, target=target))
+        revision = asyncio.run(_migrate_and_seed(dsn, target))
     typer.echo(f"schema revision {revision or '(none)'}")
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="What the caller may do.")] = Role.COLLECTOR,
+    subject: Annotated[str | None, typer.Option(help="Who the caller is.")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="A team whose cases are also theirs.")] = None,
+) -> None:
+    """Print a token of the development issuer."""
+    settings = ApiSettings()
+    if not settings.uses_development_issuer:
+        raise typer.BadParameter("tokens come from the configured issuer here")
+    issuer = DevIssuer(settings.home, audience=settings.auth_audience)
+    typer.echo(issuer.make_token(role, subject=subject, teams=team or ()))
+
+
+async def _migrate_and_seed(dsn: str, target: str) -> str | None:
+    revision = await schema.migrate(dsn, target=target)
+    if target == "head":
+        await seed_documents(dsn)
+    return revision
 
 
 @app.command()
@@ -93,11 +123,9 @@ def synth(
 ) -> None:
     """Make up a portfolio: our inbound feed as NDJSON, in the order of time, the same for the same seed."""
     feed = portfolio(customers, months, seed, start.date())
-    if out is None:
-        sys.stdout.buffer.writelines(feed)
-        return
-    with out.open("wb") as file:
-        file.writelines(feed)
+    with out.open("wb") if out is not None else nullcontext(sys.stdout.buffer) as file:
+        for line in feed:
+            file.write(line)
 
 
 @db.command()

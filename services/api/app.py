@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
@@ -13,6 +14,7 @@ from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
+    audit,
     callbacks,
     cases,
     casework,
@@ -20,25 +22,36 @@ from services.api.routes import (
     customers,
     deferrals,
     events,
+    follow_ups,
     health,
     holds,
     imports,
+    messages,
+    ops,
     payments,
+    policies,
     preferences,
+    templates,
     worklists,
 )
 
+VERSION = "0.1.0"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 # Nouns find their routes at once whatever their place; within a noun the first that matches wins.
 ROUTERS: tuple[APIRouter, ...] = (
-    health.router,
+    accounts.router,
+    cases.router,
+    customers.router,
+    payments.router,
+    follow_ups.router,
+    messages.router,
+    templates.router,
+    policies.router,
+    ops.router,
+    audit.router,
     events.router,
     imports.router,
-    accounts.router,
-    customers.router,
-    cases.router,
-    payments.router,
     callbacks.router,
     casework.router,
     complaints.router,
@@ -46,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     holds.router,
     preferences.router,
     worklists.router,
+    health.router,
 )
 
 _DESCRIPTION = """
@@ -63,23 +77,33 @@ def create_app(
     routers: Sequence[APIRouter] = ROUTERS,
     lifespan: Lifespan | None = None,
     observe: Observe | None = None,
-    version: str = "0.1.0",
+    version: str = VERSION,
 ) -> FastAPI:
     """The application over ``deps``. ``lifespan`` runs what belongs to the process, ``observe`` hears of requests."""
+    frame = Middleware(Frame, observe=observe, log_reads=deps.settings.api_log_reads)
+    app = _application(routers, version, middleware=[frame], lifespan=lifespan)
+    app.state.deps = deps
+    return app
+
+
+def openapi_document(version: str = VERSION) -> dict[str, Any]:
+    """What ``/openapi.json`` answers, without anything running."""
+    return _application(ROUTERS, version).openapi()
+
+
+def _application(routers: Sequence[APIRouter], version: str, **parts: Any) -> FastAPI:
     app = FastAPI(
         title="Arrears",
         version=version,
         summary="Collections follow-up for overdue credit-card accounts",
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        lifespan=lifespan,
         docs_url=None,  # Swagger's and Redoc's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Frame, observe=observe, log_reads=deps.settings.api_log_reads)],
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        **parts,
     )
-    app.state.deps = deps
     errors.install(app)
     routing.install(app, routers)
     openapi.install(app)

@@ -55,7 +55,7 @@ def make_deps(
 ) -> ApiDeps:
     """The parts of the API on top of an open pool, as the settings say; ``/readyz`` asks the database.
 
-    ``wake`` is called after each commit that left news in the outbox.
+    ``wake`` is called after each commit that left news in the outbox; ``gateways`` are by channel.
     """
     cipher = FieldCipher(
         load_keys(

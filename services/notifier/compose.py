@@ -24,12 +24,12 @@ def compose(
     shelf: Shelf,
     gateways: Mapping[str, Gateway],
     clock: BusinessClock,
-    settings: NotifierSettings,
     *,
     instance: str,
     poll: float = 1.0,
 ) -> tuple[Consumer, SenderLoop]:
     """``instance`` names this process on its leases; its fence is the time it started, which only rises."""
+    settings = NotifierSettings()
     wording = TemplateWording(shelf, Renderer(), bank=settings.bank_name, hotline=settings.hotline)
     sender = Sender(
         work,

@@ -36,11 +36,18 @@ class Route:
     def closed(self) -> bool:
         return monotonic() < self._closed_until
 
-    def note(self, outcome: Outcome) -> None:
-        pause = _FIRST_PAUSE.get(outcome.error) if outcome.error is not None else None
-        if outcome.kind is OutcomeKind.ACCEPTED:
+    def note_all(self, outcomes: Sequence[Outcome]) -> None:
+        """What one round says of the route: it is in trouble when it takes nothing, or asks us to wait."""
+        taken = any(outcome.kind is OutcomeKind.ACCEPTED for outcome in outcomes)
+        if taken:
             self._troubles = 0
-        elif pause is not None and not self.closed:
+        for outcome in outcomes:
+            if not taken or outcome.retry_after is not None:
+                self._note_trouble(outcome)
+
+    def _note_trouble(self, outcome: Outcome) -> None:
+        pause = _FIRST_PAUSE.get(outcome.error) if outcome.error is not None else None
+        if pause is not None and not self.closed:
             wait = float(outcome.retry_after) if outcome.retry_after else pause * 2**self._troubles
             self._closed_until = monotonic() + min(wait, _LONGEST_PAUSE)
             self._troubles = min(self._troubles + 1, 8)
@@ -91,8 +98,7 @@ class SenderLoop:
 
         answered = await asyncio.gather(*map(one, batches))
         results = [result for batch in answered for result in batch]
-        for _, outcome in results:
-            self.routes[channel].note(outcome)
+        self.routes[channel].note_all([outcome for _, outcome in results])
         await self._sender.record(results)
 
 

@@ -6,14 +6,25 @@ from collections.abc import Sequence
 
 from shared.application.book import Book
 from shared.application.clockwork import BucketRolls, DueTimer, TimerTable
+from shared.application.complaint_clock import ComplaintClock
+from shared.application.complaints import KINDS
+from shared.application.holds import HOLD_END, hold_ended
+from shared.application.housekeeping import HOUSEKEEPING, keep_house
+from shared.application.judging import BUCKET_ROLL
 from shared.application.planning import FOLLOW_UP, Planner, PlanningStore
+from shared.domain.complaint import Clock
 
 
 def table(planner: Planner, rolls: BucketRolls) -> TimerTable:
     async def follow_up_due(tx: PlanningStore, book: Book, _timers: Sequence[DueTimer]) -> None:
         await planner.replan_locked(tx, book)
 
+    complaints = ComplaintClock()
     return {
-        "bucket_roll": rolls.roll,
+        BUCKET_ROLL: rolls.roll,
+        HOLD_END: hold_ended,
+        KINDS[Clock.ACKNOWLEDGE]: complaints.tick,
+        KINDS[Clock.ANSWER]: complaints.tick,
         FOLLOW_UP: follow_up_due,
+        HOUSEKEEPING: keep_house,
     }

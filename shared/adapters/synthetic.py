@@ -304,8 +304,10 @@ def _profile(person: Person, seed: int) -> dict[str, Any]:
     """Numbers begin with a prefix that no carrier in China gives out; mail goes to a domain kept for examples."""
     dice = Dice(f"{seed}/profile/{person.number}")
     name = FAMILY[dice.below(len(FAMILY))] + GIVEN[dice.below(len(GIVEN))] + GIVEN[dice.below(len(GIVEN))]
-    mobile = (person.moved * 10_000_000 + person.number) % 10**8
-    points = [("mobile", f"+86100{mobile:08d}")]
+    mobile = f"{(person.moved * 1_000_000 + person.number) % 10**7:07d}8"
+    if dice.percent(2):
+        mobile = f"{person.number % 10**4:04d}0001"  # the sandbox says of such an ending: no such number
+    points = [("mobile", f"+86100{mobile}")]
     if not dice.percent(22):
         points.append(("email", f"person{person.number}@example.com"))
     points.append(("address", f"样本路{dice.below(900) + 1}号{person.number}室"))

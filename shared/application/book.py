@@ -130,11 +130,11 @@ class TimelineEntry:
 class Movements:
     """Money of one account that may lie after its cut-off: payments, reversals and when what they undo was posted."""
 
-    payments: list[Payment] = field(default_factory=list)
+    payments: dict[PaymentKey, Payment] = field(default_factory=dict)
     reversals: list[tuple[datetime, datetime, int]] = field(default_factory=list)  # reversed_at, posted_at, amount
 
     def since(self, cutoff: datetime, zone: str) -> MoneySince:
-        paid = sum(payment.amount for payment in self.payments if payment.posted_at > cutoff)
+        paid = sum(payment.amount for payment in self.payments.values() if payment.posted_at > cutoff)
         given_back, newest = 0, None
         for reversed_at, posted_at, amount in self.reversals:
             if posted_at > cutoff:
@@ -153,6 +153,8 @@ class Changes:
     accounts: dict[AccountKey, Account] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
+    new_accounts: set[AccountKey] = field(default_factory=set)  # those of ``accounts`` that no row is there for yet
+    new_payments: set[PaymentKey] = field(default_factory=set)
     reversals: dict[tuple[str, str], Reversal] = field(default_factory=dict)
     waiting: dict[tuple[str, str], WaitingFact] = field(default_factory=dict)
     merges: list[tuple[str, str]] = field(default_factory=list)  # from, into

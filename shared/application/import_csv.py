@@ -1,8 +1,8 @@
 """Read lines of CSV as events: one event type a file, a column for each field.
 
-Fields of nested objects have dotted names (``balances.principal``); lists and the customer are JSON in a cell. One record
-is one line: a line break inside a cell is refused. The event's id is a hash of its type and natural key, so that a file
-sent twice, or in other pieces, says the same events.
+Fields of nested objects have dotted names (``balances.principal``); lists and the customer are JSON in a cell. One
+record is one line: a line break inside a cell is refused. The event's id is a hash of its type and natural key, so that
+a file sent twice, or in other pieces, says the same events.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def columns_of(kind: str) -> dict[str, Column]:
     return {column.name: column for column in _columns(FACT_TYPES[kind], (), required=True)}
 
 
-def _columns(struct: type, at: tuple[str, ...], *, required: bool) -> list[Column]:
+def _columns(struct: Any, at: tuple[str, ...], *, required: bool) -> list[Column]:
     found = []
     hints = get_type_hints(struct)
     for field in fields(struct):

@@ -1,4 +1,4 @@
-"""Take a file of events in while it streams: flat memory, a commit per chunk, and a way back after a dropped connection.
+"""Take a file of events in while it streams: in flat memory, a commit a chunk, a way back after a dropped connection.
 
 Facts first, progress right after them in a transaction of its own: a chunk may be committed in several pieces (what can
 not be applied is parked customer by customer), and taking a line twice changes nothing, so progress that is a chunk
@@ -245,11 +245,10 @@ class Receiver:
             if verdict.answer is Answer.REJECTED:
                 rejections.append((number, "", verdict.reason or ""))
             else:
-                self._counts[verdict.answer] += 1
-        self._counts[Answer.REJECTED] += len(rejections)
-        progress = Progress(
-            self._done, chunk.lines_done, chunk.bytes_done, {k: n for k, n in self._counts.items() if n}
-        )
+                self._counts[verdict.answer.value] += 1
+        self._counts[Answer.REJECTED.value] += len(rejections)
+        counts = {answer: count for answer, count in self._counts.items() if count}
+        progress = Progress(self._done, chunk.lines_done, chunk.bytes_done, counts)
         async with self._work() as tx:
             if not await tx.advance_import(self._claim.import_id, progress, rejections):
                 raise _taken_over()

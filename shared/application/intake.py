@@ -31,11 +31,16 @@ from shared.domain.inbound import (
 CONSUMER = "intake"
 FIRST_RETRY = timedelta(seconds=5)
 NOW = timedelta()
+PASSING = frozenset({"40P01", "40001", "23505"})  # deadlock, serialisation, another took the same event a moment ago
 log = structlog.get_logger(__name__)
 
 
 class OwnersMoved(Exception):
     """An account changed hands between our look and our lock; the unit is tried again."""
+
+
+class UnreadableError(ValueError):
+    """A parked event can not be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +67,35 @@ class KeptEvent:
 
 
 async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
-    """Apply ``events`` in their order; one verdict each. What is answered other than ``parked`` is committed."""
+    """Apply ``events`` in their order; one verdict each. What is answered other than ``parked`` is committed.
+
+    What fails together is halved until the one that fails is found, and that one is parked.
+    """
     if not events:
         return []
     try:
+        return await _ingest_twice(work, shelf, events)
+    except Exception as error:
+        if len(events) == 1:
+            log.exception("intake.event_failed", event_id=events[0].id, type=events[0].type)
+            return [await _park(work, events[0], error)]
+        log.warning("intake.batch_failed", events=len(events), error=type(error).__name__)
+    half = len(events) // 2
+    return [*await ingest(work, shelf, events[:half]), *await ingest(work, shelf, events[half:])]
+
+
+async def _ingest_twice(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+    """Once more after what looking again may put right: others were at the same customers, or the policy is new."""
+    try:
         return await _ingest_together(work, shelf, events)
-    except UnknownVersion:  # a policy that another process activated a moment ago
+    except UnknownVersion:
         await shelf.renew()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other customers
-        if len(events) > 1:
-            log.warning("intake.batch_failed", events=len(events), error=type(error).__name__)
-    return await _ingest_apart(work, shelf, events)
-
-
-async def _ingest_apart(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    for event in events:
-        try:
-            verdicts += await _ingest_together(work, shelf, [event])
-        except Exception as error:
-            log.exception("intake.event_failed", event_id=event.id, type=event.type)
-            verdicts.append(await _park(work, event, error))
-    return verdicts
+    except OwnersMoved:
+        pass
+    except Exception as error:
+        if getattr(error, "sqlstate", None) not in PASSING:
+            raise
+    return await _ingest_together(work, shelf, events)
 
 
 async def _park(work: UnitOfWork, event: InboundEvent, error: Exception) -> Verdict:
@@ -99,7 +111,7 @@ async def _park(work: UnitOfWork, event: InboundEvent, error: Exception) -> Verd
             KeptEvent(event),
             tries=1,
             retry_in=FIRST_RETRY,
-            error=f"{type(error).__name__}: {error}"[:500],
+            error=type(error).__name__,  # its text may repeat what is personal
         )
     return Verdict(Answer.PARKED, "could not be applied now; it is kept and tried again")
 
@@ -150,6 +162,8 @@ def _again(fingerprint: bytes | None, event: InboundEvent, answer: str) -> Verdi
         return Verdict(Answer.PARKED, "could not be applied yet; it is kept and tried again")
     if fingerprint != event.fingerprint:
         return Verdict(Answer.CONFLICT, "an event with this source and id but other content was taken before")
+    if answer == Answer.REJECTED:
+        return Verdict(Answer.REJECTED, "was rejected before")
     return Verdict(Answer.DUPLICATE, f"taken before and answered {answer}")
 
 
@@ -163,25 +177,19 @@ async def _apply_fresh(
     replaying: bool = False,
 ) -> None:
     ledger = await _open_ledger(tx, shelf, [events[index] for index in fresh])
-    late: list[Verdict | None] = [None] * len(fresh)
-    again = await _drop_seen(tx, [events[index] for index in fresh], late)
+    # Whoever took one of them since we looked makes the inbox refuse it, and then all is tried again.
     blocked = set() if replaying else await tx.blocked(CONSUMER, ledger.book.customers)
     taken: dict[tuple[str, str], tuple[bytes, Verdict]] = {}
     lines: list[InboxLine] = []
-    waiting = set(again)
-    for position, index in enumerate(fresh):
+    for index in fresh:
         event = events[index]
-        if position not in waiting:
-            verdicts[index] = late[position]
-            continue
         key = (event.source, event.id)
         if key in taken:
             verdicts[index] = _again(taken[key][0], event, taken[key][1].answer)
             continue
         owner = _customer_of(ledger, event)
         if owner in blocked:
-            await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, retry_in=NOW, error="queued behind another")
-            verdict = Verdict(Answer.PARKED, "an earlier event of this customer is parked; this one queues behind it")
+            verdict = await _queue_up(tx, owner, event)
         else:
             verdict = apply(ledger, event)
             owner = _customer_of(ledger, event)
@@ -192,11 +200,17 @@ async def _apply_fresh(
     await tx.save(ledger.book.changes, ledger.profiles)
 
 
+async def _queue_up(tx: Transaction, owner: str, event: InboundEvent) -> Verdict:
+    if not await tx.seen(CONSUMER, [(event.source, event.id)]):  # else another has parked it since we looked
+        await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, retry_in=NOW, error="queued behind another")
+    return Verdict(Answer.PARKED, "an earlier event of this customer is parked; this one queues behind it")
+
+
 async def replay(tx: Transaction, shelf: PolicyShelf, envelope: bytes) -> None:
     """Apply one parked event inside the caller's transaction. Raises when it still can not be applied."""
     event = read_event(envelope, tx.now)
     if isinstance(event, Refused):
-        raise ValueError("; ".join(f"{problem.field} {problem.reason}" for problem in event.problems))
+        raise UnreadableError("; ".join(f"{problem.field} {problem.reason}" for problem in event.problems))
     await _apply_fresh(tx, shelf, [event], [0], [None], replaying=True)
 
 
@@ -224,6 +238,8 @@ async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[Inb
         owners = await tx.owners(account_ids)
         if not set(owners.values()) <= set(book.customers):
             raise OwnersMoved
+    if any(page.merged_into is not None and key not in merged for key, page in book.customers.items()):
+        raise OwnersMoved
     ledger = Ledger(book, shelf, owners, merged)
     await tx.load_cases(book)
     await tx.load_accounts(book)
@@ -231,8 +247,9 @@ async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[Inb
     for customer_id, due_at in (await tx.due_rolls(book.customers)).items():
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
     await _load_keys(tx, ledger, events)
-    if unreported:
-        ledger.waiting = await tx.waiting_facts(unreported)
+    reported = [event.fact.account_id for event in events if isinstance(event.fact, DelinquencyReported)]
+    if reported:
+        ledger.waiting = await tx.waiting_facts(reported)
     return ledger
 
 

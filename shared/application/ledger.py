@@ -67,8 +67,7 @@ class Ledger:
 def put_payment(ledger: Ledger, payment: Payment) -> None:
     ledger.payments[payment.key] = payment
     ledger.book.changes.payments[payment.key] = payment
-    movements = ledger.book.movements_of((payment.account_id, payment.currency))
-    movements.payments = [p for p in movements.payments if p.key != payment.key] + [payment]
+    ledger.book.movements_of((payment.account_id, payment.currency)).payments[payment.key] = payment
 
 
 def restood(ledger: Ledger, account: Account) -> Account:

@@ -33,21 +33,34 @@ def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> 
         return Verdict(Answer.CONFLICT, "this sequence of the account was reported before with other content")
     key = (fact.account_id, fact.currency)
     before = ledger.account(key)
-    stale = before is not None and not _newer(before, fact.sequence)
+    stale = before is not None and fact.sequence <= before.sequence
     ledger.snapshots[(*key, fact.sequence)] = event.fingerprint
     ledger.book.changes.snapshots.append(_snapshot(event, fact, stale))
     if stale:
         return Verdict(Answer.STALE, "a newer report of the account is known; filed in its history")
-    if before is not None and before.customer_id != customer_id:
-        _move_account(ledger, before, customer_id)
+    left = _change_hands(ledger, fact.account_id, customer_id)
+    if before is None:
+        ledger.book.changes.new_accounts.add(key)
     account = _account(fact, customer_id, before)
     ledger.owners[fact.account_id] = customer_id
     _match_waiting_payments(ledger, account)
     ledger.book.put_account(restood(ledger, account))
-    rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
+    for concerned in (*left, customer_id):
+        rejudge(ledger.book, concerned, ledger.shelf, ledger.book.now, event.type)
     if before is None:
         _apply_waiting(ledger, key)
     return ACCEPTED
+
+
+def _change_hands(ledger: Ledger, account_id: str, customer_id: str) -> list[str]:
+    """Move an account, in all its currencies, to ``customer_id``; who had it before."""
+    owner = ledger.owners.get(account_id)
+    if owner is None or (owner := ledger.customer_id(owner)) == customer_id:
+        return []
+    for account in list(ledger.book.accounts_of(owner).values()):
+        if account.account_id == account_id:
+            _move_account(ledger, account, customer_id)
+    return [owner]
 
 
 def _apply_waiting(ledger: Ledger, key: AccountKey) -> None:
@@ -77,10 +90,6 @@ def _wait_for_account(ledger: Ledger, event: InboundEvent, fact: AccountChargedO
     return Verdict(Answer.UNMATCHED, "no such account and currency was ever reported; kept until it is")
 
 
-def _newer(account: Account, sequence: int) -> bool:
-    return sequence > account.sequence and (account.closed_sequence is None or sequence > account.closed_sequence)
-
-
 def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Snapshot:
     body: dict[str, Any] = {
         "balances": {name: getattr(fact.balances, name) for name in ("principal", "interest", "fees", "penalty")},
@@ -96,6 +105,10 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
     status = AccountStatus.OPEN
     if before is not None and before.status is AccountStatus.CHARGED_OFF:
         status = AccountStatus.CHARGED_OFF
+    # A report from before the closing may come after it: it is the newest there is, and the account stays closed.
+    ended = before is not None and before.closed_sequence is not None and fact.sequence <= before.closed_sequence
+    if ended:
+        status = AccountStatus.CLOSED
     return Account(
         account_id=fact.account_id,
         currency=fact.currency,
@@ -109,6 +122,8 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
         reported_dues=dues,
         standing=stand(dues, NOTHING_SINCE),
         status=status,
+        closed_reason=before.closed_reason if before and ended else None,
+        closed_sequence=before.closed_sequence if before and ended else None,
         charged_off_at=before.charged_off_at if before else None,
         charged_off_amount=before.charged_off_amount if before else None,
         bucket=before.bucket if before else "M0",
@@ -117,7 +132,7 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
 
 
 def _match_waiting_payments(ledger: Ledger, account: Account) -> None:
-    for payment in ledger.book.movements_of(account.key).payments:
+    for payment in list(ledger.book.movements_of(account.key).payments.values()):
         if not payment.matched:
             matched = replace(payment, matched=True, customer_id=account.customer_id)
             put_payment(ledger, matched)
@@ -149,18 +164,18 @@ def charged_off(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff) ->
     account = ledger.account((fact.account_id, fact.currency))
     if account is None:
         return _wait_for_account(ledger, event, fact)
-    if account.status is AccountStatus.CLOSED:
-        return Verdict(Answer.STALE, "the account is closed")
-    if account.status is AccountStatus.CHARGED_OFF:
+    if account.charged_off_at is not None:
         same = (account.charged_off_at, account.charged_off_amount) == (fact.charged_off_at, fact.amount)
         return (
             Verdict(Answer.DUPLICATE, "the account was charged off before")
             if same
             else Verdict(Answer.CONFLICT, "the account was charged off before, at another time or amount")
         )
+    # A closed account stays closed; that it was charged off before is on record all the same, whichever came first.
+    is_closed = account.status is AccountStatus.CLOSED
     changed = replace(
         account,
-        status=AccountStatus.CHARGED_OFF,
+        status=AccountStatus.CLOSED if is_closed else AccountStatus.CHARGED_OFF,
         charged_off_at=fact.charged_off_at,
         charged_off_amount=fact.amount,
     )
@@ -179,7 +194,7 @@ def closed(ledger: Ledger, event: InboundEvent, fact: AccountClosed) -> Verdict:
             if same
             else Verdict(Answer.CONFLICT, "the account was closed before for another reason")
         )
-    if not _newer(account, fact.sequence):
+    if fact.sequence < max(account.sequence, account.closed_sequence or 0):
         return Verdict(Answer.STALE, "a newer report of the account is known")
     changed = replace(account, status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence)
     _after_status(ledger, changed, event.type, "account.closed", {"reason": fact.reason})

@@ -32,6 +32,7 @@ def posted(ledger: Ledger, event: InboundEvent, fact: PaymentPosted) -> Verdict:
         matched=account is not None,
         fingerprint=event.fingerprint,
     )
+    ledger.book.changes.new_payments.add(payment.key)
     put_payment(ledger, payment)
     for reversal in [r for r in ledger.reversals.values() if not r.applied and _reverses(r, payment)]:
         _apply_reversal(ledger, reversal)

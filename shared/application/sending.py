@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from shared.application.book import Book
-from shared.application.gateway import Gateway, Outcome, OutcomeKind, Submission
+from shared.application.gateway import ErrorClass, Gateway, Outcome, OutcomeKind, Submission
 from shared.application.judging import PolicyShelf
 from shared.application.sending_desk import (
     Desk,
@@ -163,6 +163,8 @@ class Sender:
         if isinstance(verdict, Wait):
             note = explained(verdict.decision, verdict.facts, book.now, None)
             changes.waiting.append((message, verdict, note))
+            data = {"message_id": str(message.message_id), "until": verdict.until.isoformat(), "reason": verdict.reason}
+            book.changes.record(desk.customer_id, message.case_id, "message.deferred", data, "contact rules")
         elif isinstance(verdict, Drop):
             decision, facts = verdict.decision, verdict.facts
             seen = None if decision is None or facts is None else explained(decision, facts, book.now, None)
@@ -217,7 +219,8 @@ class Sender:
 
     async def record(self, results: Sequence[tuple[Marked, Outcome]]) -> None:
         """Write down what came of the attempts, each only if its lease is still ours."""
-        settlements = [_settlement(one, outcome) for one, outcome in results]
+        taken = any(outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED) for _, outcome in results)
+        settlements = [_settlement(one, outcome, others_taken=taken) for one, outcome in results]
         async with self._work() as tx:
             book = Book(tx.now)
             await tx.lock_customers(book, {one.customer_id for one, _ in results})
@@ -233,11 +236,14 @@ _STATES = {
 }
 
 
-def _settlement(marked: Marked, outcome: Outcome) -> Settlement:
+def _settlement(marked: Marked, outcome: Outcome, *, others_taken: bool) -> Settlement:
     return Settlement(
         attempt_id=marked.attempt_id,
         state=_STATES[outcome.kind],
         provider_id=outcome.provider_id,
         code=outcome.code,
         error=outcome.error,
+        this_message_only=others_taken
+        and outcome.retry_after is None  # with it, the provider speaks of its own load
+        and outcome.error in (ErrorClass.THROTTLED, ErrorClass.TRANSIENT),
     )

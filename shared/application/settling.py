@@ -7,8 +7,8 @@ only moves upwards in rank, so answers may come twice, late and out of order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from shared.domain.message import (
     AttemptState,
     LedgerState,
     MessageState,
+    attempt_id,
     ledger_after,
     message_after,
     outranks,
@@ -34,6 +35,7 @@ class Settlement:
     provider_id: str | None = None
     code: str | None = None
     error: ErrorClass | None = None
+    this_message_only: bool = False  # the provider took others at the same time: it is this one that must wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,28 @@ class OpenAttempt:
     anchor: date | None
     purpose: str
     channels: tuple[str, ...]
+    tries: int  # of the message; the newest attempt is the one that speaks for it
+
+    @property
+    def newest(self) -> bool:
+        return self.attempt_id == attempt_id(self.message_id, self.tries)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChange:
+    state: MessageState
+    reason: str | None
+    channels: tuple[str, ...]
+    wait: timedelta
 
 
 @dataclass(slots=True)
 class SettlingChanges:
-    attempts: list[tuple[Settlement, LedgerState]] = field(default_factory=list)
-    messages: list[tuple[UUID, MessageState, str | None, tuple[str, ...]]] = field(default_factory=list)
-    bad_points: list[tuple[UUID, str]] = field(default_factory=list)
+    """The last word on each attempt, message and contact point."""
+
+    attempts: dict[UUID, tuple[Settlement, LedgerState]] = field(default_factory=dict)
+    messages: dict[UUID, MessageChange] = field(default_factory=dict)
+    bad_points: dict[UUID, str] = field(default_factory=dict)
 
 
 class SettlingStore(Protocol):
@@ -87,7 +104,7 @@ async def settle(
         if attempt is None or not _may_move(attempt, settlement, fence):
             continue
         moved.append(settlement)
-        _move(book, attempt, settlement, changes)
+        attempts[attempt.attempt_id] = _move(book, attempt, settlement, changes)
     await tx.save_settling(changes)
     return moved
 
@@ -98,25 +115,39 @@ def _may_move(attempt: OpenAttempt, settlement: Settlement, fence: int | None) -
     return outranks(settlement.state, attempt.state)
 
 
-def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: SettlingChanges) -> None:
+def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: SettlingChanges) -> OpenAttempt:
+    """Note what the settlement means; the attempt as it stands afterwards."""
     state = settlement.state
     if state is AttemptState.REJECTED and settlement.error is ErrorClass.ROUTE:
         state = AttemptState.RELEASED  # our side of the road is broken; the message is not burnt
-        settlement = Settlement(attempt.attempt_id, state, settlement.provider_id, settlement.code, settlement.error)
-    changes.attempts.append((settlement, ledger_after(state)))
-    channels, message = attempt.channels, message_after(state)
+    changes.attempts[attempt.attempt_id] = (replace(settlement, state=state), ledger_after(state))
+    if settlement.error is ErrorClass.ADDRESS and message_after(state) is MessageState.FAILED:
+        changes.bad_points[attempt.point_id] = settlement.code or "refused by the provider"
+    if not attempt.newest:  # a late receipt of an earlier try; a newer one speaks for the message
+        return replace(attempt, state=state)
+    change = _message_change(attempt, replace(settlement, state=state))
+    changes.messages[attempt.message_id] = change
+    word = _NEWS.get(change.state)
+    if word is not None and attempt.message_state is not change.state:
+        announce_end(book.changes, attempt.customer_id, attempt, word, reason=change.reason, channel=attempt.channel)
+    return replace(attempt, state=state, message_state=change.state, channels=change.channels)
+
+
+def _message_change(attempt: OpenAttempt, settlement: Settlement) -> MessageChange:
+    message, channels, wait = message_after(settlement.state), attempt.channels, timedelta()
     if message is MessageState.FAILED and settlement.error is ErrorClass.ADDRESS:
-        changes.bad_points.append((attempt.point_id, settlement.code or "refused by the provider"))
         channels = tuple(channel for channel in channels if channel != attempt.channel)
         if channels:
             message = MessageState.PLANNED  # the follow-up falls to its next channel
-    reason = settlement.code if message in (MessageState.FAILED, MessageState.PLANNED) else None
-    changes.messages.append((attempt.message_id, message, reason, channels))
-    word = _NEWS.get(message)
-    if word is not None and attempt.message_state is not message:
-        announce_end(book.changes, attempt.customer_id, attempt, word, reason=reason, channel=attempt.channel)
+    elif message is MessageState.PLANNED and settlement.this_message_only:
+        wait = FIRST_WAIT * 2 ** (attempt.tries - 1)
+        message = MessageState.DEFERRED if attempt.tries < MOST_TRIES else MessageState.FAILED
+    reason = settlement.code if message not in (MessageState.DONE, MessageState.IN_DOUBT) else None
+    return MessageChange(message, reason, channels, wait)
 
 
+FIRST_WAIT = timedelta(hours=1)  # a provider's limit on one number is counted in hours and days, not in seconds
+MOST_TRIES = 5
 _NEWS = {MessageState.DONE: "sent", MessageState.FAILED: "failed", MessageState.IN_DOUBT: "in_doubt"}
 
 

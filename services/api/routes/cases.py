@@ -87,7 +87,7 @@ async def explain_next_action(case_id: UUID, caller: CaseReader, deps: Deps) -> 
         loaded = await load_case(tx, case_id)
     if loaded is None:
         raise _no_such_case()
-    await policy_of(deps, loaded.file.case.policy_version)  # on hand from here on
+    await policy_of(deps, loaded.case.policy_version)  # on hand from here on
     return Json(explain(loaded, deps.shelf))
 
 

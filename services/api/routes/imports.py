@@ -6,9 +6,7 @@ import re
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import Header, Query
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Header, Query, Request, Response
 
 from services.api.deps import Deps
 from services.api.errors import BadRequest
@@ -54,7 +52,7 @@ async def create_import(body: ImportIn, caller: Sender, deps: Deps, once: Idempo
 
 @router.get("", response_model=Page[ImportOut])
 async def list_imports(
-    caller: Watcher,  # noqa: ARG001 - the guard
+    caller: Watcher,
     deps: Deps,
     page: Paging,
     state: ImportState | None = None,
@@ -66,7 +64,7 @@ async def list_imports(
 
 
 @router.get("/{import_id}", response_model=ImportOut)
-async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:  # noqa: ARG001 - the guard
+async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:
     """How far an import has come."""
     async with deps.pool.acquire() as conn:
         return Json(_found(await view.get_import(conn, import_id)))
@@ -76,7 +74,7 @@ async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:  # n
 async def put_import_content(
     import_id: UUID,
     request: Request,
-    caller: Sender,  # noqa: ARG001 - the guard
+    caller: Sender,
     deps: Deps,
     content_range: Annotated[str | None, Header(description="bytes N-*/*: goes on at bytes_done")] = None,
     from_byte: Annotated[QueryInt, Query(ge=0, description="The same as a query")] = 0,
@@ -100,7 +98,7 @@ async def put_import_content(
 @router.get("/{import_id}/rejections", response_model=Page[RejectionOut])
 async def list_import_rejections(
     import_id: UUID,
-    caller: Watcher,  # noqa: ARG001 - the guard
+    caller: Watcher,
     deps: Deps,
     page: Paging,
 ) -> Json:

@@ -27,7 +27,7 @@ class Due(BaseModel):
 
 
 class Account(BaseModel):
-    """One account in one currency. ``estimated``: payments since the last report are taken off, the next report wins."""
+    """One account in one currency. ``estimated``: payments since the last report are taken off; the next one wins."""
 
     model_config = ConfigDict(
         json_schema_extra={

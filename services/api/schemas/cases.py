@@ -7,11 +7,12 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 CaseState = Literal["open", "cured", "closed"]
 LineKind = Literal["event", "follow_up", "message", "attempt", "payment"]
 
-_EXAMPLE = {
+_EXAMPLE: JsonDict = {
     "case_id": "6f3e0c0e-8f4a-8c3b-9a51-0d4f5b1f9b11",
     "customer_id": "C-1001",
     "ordinal": 1,

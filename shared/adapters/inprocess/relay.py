@@ -25,19 +25,27 @@ class InProcessRelay:
     """Delivers to ``consumers``. ``wake`` is set by whoever leaves news in the outbox; a slow poll stands behind it."""
 
     def __init__(
-        self, pool: Any, work: UnitOfWork, consumers: Sequence[Consumer], *, batch: int = 1000, poll: float = 0.5
+        self,
+        pool: Any,
+        work: UnitOfWork,
+        consumers: Sequence[Consumer],
+        *,
+        wake: asyncio.Event,
+        batch: int = 1000,
+        poll: float = 0.5,
     ) -> None:
         self._pool = pool
         self._work = work
         self._consumers = consumers
         self._batch = batch
         self._poll = poll
-        self.wake = asyncio.Event()
+        self.wake = wake
+        self.held = False
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            if not await self.deliver():
+            if self.held or not await self.deliver():
                 await _first(self.wake, stop, within=self._poll)
 
     async def deliver(self) -> int:

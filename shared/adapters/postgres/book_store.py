@@ -157,14 +157,13 @@ class BookTables(Session):
                 [*new, *known],
             )
             _add_payments(book, rows)
-        if new:
             reversals = await self.conn.fetch(
                 """
                 select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
                 from reversals r join payments p on p.source = r.source and p.payment_id = r.payment_id
-                where r.account_id = any($1::text[]) and r.applied
+                where r.account_id = any($1::text[]) and r.applied and not p.matched
                 """,
-                new,
+                [*new, *known],
             )
             _add_reversals(book, reversals)
 
@@ -225,8 +224,7 @@ def _add_payments(book: Book, rows: Iterable[Any]) -> None:
     for row in rows:
         payment = Payment(*row)
         movements = book.movements_of((payment.account_id, payment.currency))
-        if all(known.key != payment.key for known in movements.payments):
-            movements.payments.append(payment)
+        movements.payments.setdefault(payment.key, payment)
 
 
 def _add_reversals(book: Book, rows: Iterable[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Imports and the lines they refused. Times are real ones: an upload is a technical matter, whatever business day it is."""
+"""Imports and the lines they refused. Times are real ones: an upload is technical, whatever the business day is."""
 
 from __future__ import annotations
 

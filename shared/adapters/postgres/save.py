@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 from zlib import crc32
@@ -10,7 +11,7 @@ from zlib import crc32
 from shared.adapters.postgres.book_store import write_dues
 from shared.adapters.postgres.profile_store import ProfileTables
 from shared.adapters.postgres.rows import RawJson, Rows, set_all
-from shared.application.book import Changes
+from shared.application.book import Changes, Payment
 from shared.domain.inbound import ReportedCustomer
 
 SHARDS = 16
@@ -45,6 +46,7 @@ _ACCOUNT_COLUMNS = {
     "created_at": "timestamptz",
     "updated_at": "timestamptz",
 }
+_NEW_ACCOUNTS = Rows("arrears.accounts", _ACCOUNT_COLUMNS)
 _ACCOUNTS = Rows(
     "arrears.accounts",
     _ACCOUNT_COLUMNS,
@@ -65,24 +67,26 @@ _SNAPSHOTS = Rows(
         "body": "jsonb",
     },
 )
+_PAYMENT_COLUMNS = {
+    "source": "text",
+    "payment_id": "text",
+    "account_id": "text",
+    "currency": "text",
+    "customer_id": "text",
+    "amount": "bigint",
+    "reversed_amount": "bigint",
+    "value_date": "date",
+    "posted_at": "timestamptz",
+    "last_reversed_at": "timestamptz",
+    "channel": "text",
+    "matched": "boolean",
+    "fingerprint": "bytea",
+    "received_at": "timestamptz",
+}
+_NEW_PAYMENTS = Rows("arrears.payments", _PAYMENT_COLUMNS)
 _PAYMENTS = Rows(
     "arrears.payments",
-    {
-        "source": "text",
-        "payment_id": "text",
-        "account_id": "text",
-        "currency": "text",
-        "customer_id": "text",
-        "amount": "bigint",
-        "reversed_amount": "bigint",
-        "value_date": "date",
-        "posted_at": "timestamptz",
-        "last_reversed_at": "timestamptz",
-        "channel": "text",
-        "matched": "boolean",
-        "fingerprint": "bytea",
-        "received_at": "timestamptz",
-    },
+    _PAYMENT_COLUMNS,
     "on conflict (source, payment_id) do update set "
     + set_all("customer_id", "reversed_amount", "last_reversed_at", "matched"),
 )
@@ -196,7 +200,9 @@ class SaveTables(ProfileTables):
     async def save(self, changes: Changes, profiles: Mapping[str, ReportedCustomer] | None = None) -> None:
         conn, now = self.conn, self.now
         await self.save_customers(changes.customers, profiles or {})
-        await _ACCOUNTS.write(conn, (_account_row(account, now) for account in changes.accounts.values()))
+        new, known = _parted(changes.accounts, changes.new_accounts)
+        await _NEW_ACCOUNTS.write(conn, (_account_row(account, now) for account in new))
+        await _ACCOUNTS.write(conn, (_account_row(account, now) for account in known))
         await _SNAPSHOTS.write(
             conn,
             (
@@ -213,28 +219,9 @@ class SaveTables(ProfileTables):
 
     async def _save_money(self, changes: Changes) -> None:
         conn, now = self.conn, self.now
-        await _PAYMENTS.write(
-            conn,
-            (
-                (
-                    p.source,
-                    p.payment_id,
-                    p.account_id,
-                    p.currency,
-                    p.customer_id,
-                    p.amount,
-                    p.reversed_amount,
-                    p.value_date,
-                    p.posted_at,
-                    p.last_reversed_at,
-                    p.channel,
-                    p.matched,
-                    p.fingerprint,
-                    now,
-                )
-                for p in changes.payments.values()
-            ),
-        )
+        new, known = _parted(changes.payments, changes.new_payments)
+        await _NEW_PAYMENTS.write(conn, (_payment_row(payment, now) for payment in new))
+        await _PAYMENTS.write(conn, (_payment_row(payment, now) for payment in known))
         await _REVERSALS.write(
             conn,
             (
@@ -337,6 +324,30 @@ class SaveTables(ProfileTables):
 
 def new_event_id() -> UUID:
     return uuid4()
+
+
+def _parted(rows: Mapping[Any, Any], new: Collection[Any]) -> tuple[list[Any], list[Any]]:
+    """What is there for the first time and what was there before: copying in is several times quicker than merging."""
+    return [row for key, row in rows.items() if key in new], [row for key, row in rows.items() if key not in new]
+
+
+def _payment_row(p: Payment, now: datetime) -> tuple[Any, ...]:
+    return (
+        p.source,
+        p.payment_id,
+        p.account_id,
+        p.currency,
+        p.customer_id,
+        p.amount,
+        p.reversed_amount,
+        p.value_date,
+        p.posted_at,
+        p.last_reversed_at,
+        p.channel,
+        p.matched,
+        p.fingerprint,
+        now,
+    )
 
 
 def _account_row(a: Any, now: Any) -> tuple[Any, ...]:

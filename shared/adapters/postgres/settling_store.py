@@ -18,14 +18,14 @@ class SettlingTables(Session):
         rows = await self.conn.fetch(
             """
             select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, a.fence, m.state,
-                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels
+                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels, m.tries
             from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
             """,
             list(attempt_ids),
         )
         return {
             row[0]: OpenAttempt(
-                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], tuple(row[13]))
+                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], tuple(row[13]), row[14])
             )
             for row in rows
         }
@@ -37,16 +37,19 @@ class SettlingTables(Session):
             await self.conn.execute(
                 """
                 update messages m set state = k.state, reason = k.reason, channels = k.channels, updated_at = $5,
-                    not_before = case when k.state = 'planned' then $5 else m.not_before end,
+                    not_before = case when k.state in ('planned', 'deferred') then $5::timestamptz + k.wait
+                                      else m.not_before end,
                     row_version = m.row_version + 1
-                from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[]) as k(message_id, state, reason, channels)
+                from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $6::interval[])
+                    as k(message_id, state, reason, channels, wait)
                 where m.message_id = k.message_id
                 """,
-                [row[0] for row in changes.messages],
-                [row[1] for row in changes.messages],
-                [row[2] for row in changes.messages],
-                [as_json(row[3]) for row in changes.messages],
+                list(changes.messages),
+                [change.state for change in changes.messages.values()],
+                [change.reason for change in changes.messages.values()],
+                [as_json(change.channels) for change in changes.messages.values()],
                 self.now,
+                [change.wait for change in changes.messages.values()],
             )
         if changes.bad_points:
             await self.conn.execute(
@@ -54,13 +57,13 @@ class SettlingTables(Session):
                 update contact_points p set state = 'bad', state_reason = k.reason, updated_at = $3
                 from unnest($1::uuid[], $2::text[]) as k(point_id, reason) where p.point_id = k.point_id
                 """,
-                [row[0] for row in changes.bad_points],
-                [row[1] for row in changes.bad_points],
+                list(changes.bad_points),
+                list(changes.bad_points.values()),
                 self.now,
             )
 
     async def _save_attempts(self, changes: SettlingChanges) -> None:
-        settled = [settlement for settlement, _ in changes.attempts]
+        settled = [settlement for settlement, _ in changes.attempts.values()]
         await self.conn.execute(
             """
             update attempts a set state = k.state, provider_id = coalesce(k.provider_id, a.provider_id),
@@ -82,7 +85,7 @@ class SettlingTables(Session):
             where l.attempt_id = k.attempt_id and l.state <> k.state
             """,
             [one.attempt_id for one in settled],
-            [ledger for _, ledger in changes.attempts],
+            [ledger for _, ledger in changes.attempts.values()],
         )
 
     async def overdue_leases(self, limit: int) -> dict[UUID, str]:

@@ -7,11 +7,13 @@ raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import yaml
 
 from shared.application.judging import UnknownVersion
@@ -63,6 +65,16 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
         " on conflict do nothing",
         [(pack.hash, pack.jurisdiction, document, at) for document, pack in rules],
     )
+
+
+async def seed_documents(dsn: str) -> None:
+    """``seed`` on a connection of the schema's owner."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+        await seed(conn)
+    finally:
+        await conn.close()
 
 
 async def _seed_policies(conn: Any, policies: list[tuple[Mapping[str, Any], Policy]], at: datetime) -> None:
@@ -135,11 +147,12 @@ class Shelf:
     async def _refresh_templates(self, conn: Any) -> None:
         rows = await conn.fetch(
             """
-            select distinct on (key, language, channel) key, version, language, channel, purpose, subject, body, variables
+            select distinct on (key, language, channel)
+                   key, version, language, channel, purpose, subject, body, variables
             from arrears.templates where state = 'approved' order by key, language, channel, version desc
             """
         )
-        self._templates = {(row[0], row[2], row[3]): Template(*row[:7], variables=tuple(row[7])) for row in rows}
+        self._templates = {(row[0], row[2], row[3]): Template(*(*row[:7], tuple(row[7]))) for row in rows}
 
     async def _refresh_rules(self, conn: Any) -> None:
         rows = await conn.fetch(

@@ -11,6 +11,7 @@ from shared.adapters.postgres.book_store import BookTables
 from shared.adapters.postgres.casework_store import CaseworkTables
 from shared.adapters.postgres.complaint_store import ComplaintTables
 from shared.adapters.postgres.hold_store import HoldTables
+from shared.adapters.postgres.housekeeping_store import HousekeepingTables
 from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
@@ -30,13 +31,14 @@ class PostgresTransaction(
     PlanningTables,
     MessageTables,
     SettlingTables,
+    ImportTables,
+    HousekeepingTables,
     ScopeTables,
     HoldTables,
     ComplaintTables,
     PreferenceTables,
     CaseworkTables,
     WorklistTables,
-    ImportTables,
 ):
     """Every store on one connection and transaction."""
 
@@ -60,6 +62,12 @@ class PostgresUnitOfWork:
         self._manual_clock = manual_clock
         self._wake = wake
         self._observe = observe
+
+    def on(self, pool: Any, *, observe: Callable[[datetime], None] = lambda _: None) -> PostgresUnitOfWork:
+        """The same on another pool, that is under another service's role."""
+        return PostgresUnitOfWork(
+            pool, self._cipher, self._normalise, manual_clock=self._manual_clock, wake=self._wake, observe=observe
+        )
 
     def __call__(self) -> AbstractAsyncContextManager[PostgresTransaction]:
         return self._transaction()

@@ -13,8 +13,8 @@ from shared.domain.account import Account
 
 # While in M0 nothing is past due: the bucket knows the grace of the policy it was judged by.
 _COLUMNS = f"""
-    a.account_id, a.currency, a.customer_id, a.product, a.card_last4, a.credit_limit, a.status, a.bucket, a.bucket_since,
-    a.past_due, a.oldest_due,
+    a.account_id, a.currency, a.customer_id, a.product, a.card_last4, a.credit_limit, a.status, a.bucket,
+    a.bucket_since, a.past_due, a.oldest_due,
     case when a.bucket = 'M0' or a.status = 'closed' then 0
          else ({BUSINESS_NOW} at time zone coalesce(u.time_zone, {{zone}}))::date - a.oldest_due end as days_past_due,
     a.estimated, a.cutoff_at, a.sequence,
@@ -28,9 +28,9 @@ _DUES = """
               from jsonb_array_elements(a.dues) due), '[]'::json) as dues
 """
 _WHOLE = """
-    account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal, interest, fees,
-    penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status, closed_reason, closed_sequence,
-    charged_off_at, charged_off_amount, bucket, bucket_since
+    account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal, interest,
+    fees, penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status, closed_reason,
+    closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
 """
 
 
@@ -53,7 +53,7 @@ async def get_account(conn: Any, account_id: str, scope: Scope, *, zone: str) ->
         (
             "select json_build_object('account_id', found.account_id, 'customer_id', min(found.customer_id),"
             " 'currencies', json_agg(to_json(found) order by found.currency))",
-            f"from (select {columns}, {_DUES} from {_SOURCE} {where}) found group by found.account_id",
+            f"from (select {columns}, {_DUES} from {_SOURCE} {where}) found group by found.account_id",  # noqa: S608 - constants
         )
     )
     found: str | None = await conn.fetchval(statement, *where.args)
@@ -83,25 +83,29 @@ async def list_history(
     conn: Any, account_id: str, currency: str | None, *, after: Sequence[Any] | None, limit: int
 ) -> list[Any]:
     """Rows of (doc, at, kind, currency, number), newest first: each snapshot received and each bucket entered."""
-    where = Where().given("currency = {}", currency)
-    account = where.arg(account_id)
-    source = f"""(
-        select s.received_at as at, 'snapshot' as kind, s.currency, s.sequence as number, s.cutoff_at, s.stale,
-               s.body as reported, null::text as bucket, null::text as previous, null::date as entered_on,
-               null::uuid as case_id
-        from snapshots s where s.account_id = {account}
-        union all
-        select b.recorded_at, 'bucket', b.currency, b.entry, null, null, null, b.bucket, b.previous, b.entered_on, b.case_id
-        from bucket_history b where b.account_id = {account}
-    ) h"""  # noqa: S608 - placeholders only
-    columns = """h.at, h.kind, h.currency, h.number, h.cutoff_at, h.stale, h.bucket, h.previous, h.entered_on, h.case_id,
-        case when h.reported is null then null else json_build_object(
-            'balances', h.reported->'balances', 'credit_limit', h.reported->'credit_limit', 'dues',
-            coalesce((select json_agg(json_build_object('due_date', due->0, 'minimum_due', due->1, 'unpaid', due->2))
-                      from jsonb_array_elements(h.reported->'dues') due), '[]'::json)) end as reported"""
-    return await page(
-        conn, columns, source, where, ("h.at", "h.kind", "h.currency", "h.number"), after=after, limit=limit
-    )
+    where = Where().given("h.currency = {}", currency)
+    source = _HISTORY.format(account=where.arg(account_id))
+    keys = ("h.at", "h.kind", "h.currency", "h.number")
+    return await page(conn, _HISTORY_COLUMNS, source, where, keys, after=after, limit=limit)
+
+
+_HISTORY = """(
+    select s.received_at as at, 'snapshot' as kind, s.currency, s.sequence as number, s.cutoff_at, s.stale,
+           s.body as reported, null::text as bucket, null::text as previous, null::date as entered_on,
+           null::uuid as case_id
+    from snapshots s where s.account_id = {account}
+    union all
+    select b.recorded_at, 'bucket', b.currency, b.entry, null, null, null, b.bucket, b.previous, b.entered_on,
+           b.case_id
+    from bucket_history b where b.account_id = {account}
+) h"""
+_HISTORY_COLUMNS = """
+    h.at, h.kind, h.currency, h.number, h.cutoff_at, h.stale, h.bucket, h.previous, h.entered_on, h.case_id,
+    case when h.reported is null then null else json_build_object(
+        'balances', h.reported->'balances', 'credit_limit', h.reported->'credit_limit', 'dues',
+        coalesce((select json_agg(json_build_object('due_date', due->0, 'minimum_due', due->1, 'unpaid', due->2))
+                  from jsonb_array_elements(h.reported->'dues') due), '[]'::json)) end as reported
+"""
 
 
 async def account_visible(conn: Any, account_id: str, scope: Scope) -> bool:

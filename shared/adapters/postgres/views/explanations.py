@@ -24,7 +24,7 @@ async def load_case(tx: Any, case_id: UUID) -> Explained | None:
     if row is None:
         return None
     customer = CustomerPage(*row[:8])
-    case = Case(*row[8:11], CaseState(row[11]), *row[12:])
+    case = Case(row[8], row[9], row[10], CaseState(row[11]), *row[12:])
     book = Book(tx.now)
     book.customers[customer.customer_id] = customer
     files = await tx.load_case_files(book)

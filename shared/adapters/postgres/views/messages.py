@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.adapters.postgres.session import Cipher
 from shared.adapters.postgres.views.clauses import Scope, Where, page
 
 _COLUMNS = """
     m.message_id, m.customer_id, m.case_id, m.follow_up_id, m.about, m.step, m.anchor, m.policy_version, m.purpose,
-    m.template, m.channels, m.channel, m.state, m.not_before, m.reason, m.tries, m.created_at, m.updated_at, m.row_version
+    m.template, m.channels, m.channel, m.state, m.not_before, m.reason, m.tries, m.created_at, m.updated_at,
+    m.row_version
 """
 _ATTEMPTS = """
     m.decision,
@@ -67,3 +69,16 @@ async def load_texts(conn: Any, message_id: UUID) -> list[Any]:
         message_id,
     )
     return rows
+
+
+def plain_texts(rows: Sequence[Any], cipher: Cipher) -> list[dict[str, Any]]:
+    """What ``load_texts`` found, decrypted; None for what was erased."""
+    return [
+        {
+            "attempt_id": attempt_id,
+            "channel": channel,
+            "subject": None if subject is None else cipher.decrypt("attempts", "subject", str(attempt_id), subject),
+            "body": None if body is None else cipher.decrypt("attempts", "body", str(attempt_id), body),
+        }
+        for attempt_id, channel, subject, body in rows
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -31,41 +32,38 @@ class Queue:
     last_error: str | None = None
 
 
-def _age(instant: str, now: str = BUSINESS_NOW) -> str:
-    return f"greatest(0, extract(epoch from ({now}) - min({instant})))::bigint"
-
-
-# Each statement answers rows of (name, depth, oldest_seconds, per_minute, last_error).
+# Rows of (name, depth, age, per_minute, last_error). Ages are in business time, but for attempts: leases are real.
+_CLOCK = f"with clock as (select {BUSINESS_NOW} as now)"
 _MEASUREMENTS: dict[str, str] = {
-    "outbox": f"""
-        select 'outbox', count(*), {_age("at")},
+    "outbox": """
+        select 'outbox', count(*), (select now from clock) - min(at),
                (select count(*) from outbox where sent_at > clock_timestamp() - interval '1 minute'), null
         from outbox where sent_at is null""",
-    "timers": f"""
-        select 'timers due', count(*), {_age("due_at")}, null::bigint, null
-        from timers where due_at <= {BUSINESS_NOW}""",
-    "messages": f"""
-        select case when state = 'planned' and not_before <= {BUSINESS_NOW} then 'messages due'
-                    when not_before <= {BUSINESS_NOW} then 'messages due again' else 'messages waiting' end,
-               count(*), {_age("not_before")}, null::bigint, max(reason)
+    "timers": """
+        select 'timers due', count(*), (select now from clock) - min(due_at), null::bigint, null
+        from timers where due_at <= (select now from clock)""",
+    "messages": """
+        select case when not_before > (select now from clock) then 'messages waiting' else 'messages due' end,
+               count(*), (select now from clock) - min(not_before), null::bigint, max(reason)
         from messages where state in ('planned', 'deferred') group by 1""",
-    "attempts": f"""
-        select 'attempts ' || replace(state, '_', ' '), count(*), {_age("marked_real", "clock_timestamp()")},
+    "attempts": """
+        select 'attempts ' || replace(state, '_', ' '), count(*), clock_timestamp() - min(marked_real),
                null::bigint, max(code)
         from attempts where state in ('sending', 'in_doubt') group by state""",
-    "parked": f"""
-        select state || ' at ' || consumer, count(*), {_age("parked_at")}, null::bigint,
+    "parked": """
+        select state || ' at ' || consumer, count(*), (select now from clock) - min(parked_at), null::bigint,
                (array_agg(error order by entry desc))[1]
         from parked where state in ('parked', 'dead') group by state, consumer""",
-    "unreadable": f"""
-        select 'unreadable at ' || consumer, count(*), {_age("received_at")}, null::bigint,
+    "unreadable": """
+        select 'unreadable at ' || consumer, count(*), (select now from clock) - min(received_at), null::bigint,
                (array_agg(error order by entry desc))[1]
         from unreadable group by consumer""",
-    "imports": f"""
-        select 'imports ' || state, count(*), {_age("updated_at")}, null::bigint, (array_agg(reason order by updated_at))[1]
+    "imports": """
+        select 'imports ' || state, count(*), (select now from clock) - min(updated_at), null::bigint,
+               (array_agg(reason order by updated_at))[1]
         from imports where state in ('created', 'receiving', 'interrupted') group by state""",
-    "work": f"""
-        select 'work items ' || state, count(*), {_age("created_at")}, null::bigint, null
+    "work": """
+        select 'work items ' || state, count(*), (select now from clock) - min(created_at), null::bigint, null
         from work_items where state in ('open', 'taken') group by state""",
 }
 # Shown with depth 0 when nothing waits there, so that a console need not guess.
@@ -88,13 +86,17 @@ async def measure_queues(pool: Any) -> list[Queue]:
 async def _measure(pool: Any, name: str, statement: str) -> list[Queue]:
     try:
         async with asyncio.timeout(_PATIENCE):
-            rows = await pool.fetch(statement)
+            rows = await pool.fetch(f"{_CLOCK} {statement}")
     except _FAILURES as error:
         return [Queue(name, known=False, last_error=type(error).__name__)]
-    found = {row[0]: Queue(row[0], True, row[1], row[2] if row[1] else None, row[3], row[4]) for row in rows}
+    found = {row[0]: Queue(row[0], True, row[1], _seconds(row[2]), row[3], row[4]) for row in rows}
     for always in _ALWAYS.get(name, ()):
         found.setdefault(always, Queue(always, True, 0))
     return sorted(found.values(), key=lambda queue: queue.name)
+
+
+def _seconds(age: timedelta | None) -> int | None:
+    return None if age is None else max(0, int(age.total_seconds()))
 
 
 async def list_workers(conn: Any, service: str | None, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
@@ -128,7 +130,8 @@ async def list_dead_letters(
 ) -> list[Any]:
     """Rows of (doc, entry), newest first, without the events themselves; ``behind`` waits for the same customer."""
     where = Where().matching(d__state=state, d__consumer=consumer, d__customer_id=customer_id, d__type=event_type)
-    columns = """d.entry, d.consumer, d.customer_id, d.source, d.event_id, d.type, d.state, d.tries, d.not_before, d.error,
+    columns = """d.entry, d.consumer, d.customer_id, d.source, d.event_id, d.type, d.state, d.tries,
+        d.not_before, d.error,
         d.parked_at, d.ended_at, d.ended_by,
         (select count(*) from parked b where b.consumer = d.consumer and b.customer_id = d.customer_id
              and b.entry > d.entry and b.state in ('parked', 'dead')) as behind"""

@@ -11,8 +11,8 @@ from shared.adapters.postgres.views.clauses import Scope, Where, page
 
 _COLUMNS = """
     p.source, p.payment_id, p.account_id, p.currency, p.customer_id, p.amount, p.reversed_amount,
-    p.amount - p.reversed_amount as effective_amount, p.value_date, p.posted_at, p.last_reversed_at, p.channel, p.matched,
-    p.received_at
+    p.amount - p.reversed_amount as effective_amount, p.value_date, p.posted_at, p.last_reversed_at, p.channel,
+    p.matched, p.received_at
 """
 _REVERSALS = """
     coalesce((select json_agg(json_build_object(

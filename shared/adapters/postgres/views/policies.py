@@ -9,7 +9,8 @@ from shared.adapters.postgres.views.clauses import Where, page
 
 _POLICY = "p.version, p.name, p.state, p.sha256, p.created_at, p.created_by"
 _TEMPLATE = """
-    t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, t.variables, t.state, t.created_at, t.created_by
+    t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, t.variables, t.state,
+    t.created_at, t.created_by
 """
 
 

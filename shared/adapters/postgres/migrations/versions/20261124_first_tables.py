@@ -1,6 +1,6 @@
 """first tables
 
-Revision: 2146a834b6a4
+Revision: f4ee596fa4f8
 After: nothing
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "2146a834b6a4"
+revision = "f4ee596fa4f8"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -1,0 +1,166 @@
+"""What operations and auditors are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.reading import Reason
+
+
+class QueueOut(BaseModel):
+    """``unknown`` is not zero: the measurement failed, and ``last_error`` names the failure."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "outbox",
+                    "state": "measured",
+                    "depth": 3,
+                    "oldest_seconds": 1,
+                    "per_minute": 420,
+                    "last_error": None,
+                }
+            ]
+        }
+    )
+
+    name: str
+    state: Literal["measured", "unknown"]
+    depth: int | None
+    oldest_seconds: int | None = Field(description="How long the oldest has waited; null when nothing does")
+    per_minute: int | None = Field(description="What left it in the last minute; null where that is not measured")
+    last_error: str | None
+
+
+class QueuesOut(BaseModel):
+    queues: list[QueueOut]
+
+
+class WorkerOut(BaseModel):
+    """A process of the suite. ``dead``: known to have died, so that what it held is settled by asking."""
+
+    instance: str
+    service: str
+    started_at: datetime
+    beat_at: datetime
+    ended_at: datetime | None
+    dead: bool
+    silent_seconds: int
+
+
+class GatewayOut(BaseModel):
+    """What is declared of a provider, by which the sender decides, and what is under way there."""
+
+    name: str
+    channel: str
+    idempotent: bool = Field(description="Refuses a second submission under the same reference")
+    query_for_seconds: int | None = Field(description="How long it can be asked by our reference; null: not at all")
+    query_delay_seconds: int
+    batch_size: int
+    concurrency: int
+    sending: int | None = Field(description="null: not known")
+    in_doubt: int | None = Field(description="null: not known")
+
+
+class GatewaysOut(BaseModel):
+    gateways: list[GatewayOut]
+
+
+LetterState = Literal["parked", "dead", "replayed", "discarded"]
+
+
+class DeadLetterOut(BaseModel):
+    """An event that a consumer gave up, without its content. It blocks its customer for that consumer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "entry": 17,
+                    "consumer": "intake",
+                    "customer_id": "C-1001",
+                    "source": "/core-banking",
+                    "event_id": "e-1",
+                    "type": "payment.posted.v1",
+                    "state": "dead",
+                    "tries": 8,
+                    "not_before": "2026-11-12T02:00:00+00:00",
+                    "error": "UnknownVersion",
+                    "parked_at": "2026-11-12T01:00:00+00:00",
+                    "ended_at": None,
+                    "ended_by": None,
+                    "behind": 2,
+                }
+            ]
+        }
+    )
+
+    entry: int
+    consumer: str
+    customer_id: str
+    source: str
+    event_id: str
+    type: str
+    state: LetterState
+    tries: int
+    not_before: datetime
+    error: str
+    parked_at: datetime
+    ended_at: datetime | None
+    ended_by: str | None
+    behind: int = Field(description="Later events of the customer that wait behind it")
+
+
+class LetterDecision(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "the missing policy version is loaded now"}]}, extra="forbid"
+    )
+
+    reason: Reason
+
+
+class LetterDecided(BaseModel):
+    entry: int
+    state: LetterState
+    audit_entry: int
+
+
+class AuditOut(BaseModel):
+    """An entry of the chain: ``hash`` is SHA-256 over ``previous`` and the entry."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "entry": 1,
+                    "at": "2026-11-12T02:00:00+00:00",
+                    "actor": "li.na",
+                    "action": "customer.unmasked",
+                    "subject": "customer/C-1001",
+                    "detail": {"fields": ["name"], "reason": "customer on the phone"},
+                    "previous": "00…",
+                    "hash": "5d…",
+                }
+            ]
+        }
+    )
+
+    entry: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, object]
+    previous: str
+    hash: str
+
+
+class AuditHead(BaseModel):
+    """Note it elsewhere: with it, ``arrears audit verify`` also notices that the end of the chain was cut off."""
+
+    entry: int
+    hash: str

@@ -1,0 +1,73 @@
+"""What runs beside the services: who is at work, another try for what is parked, the measuring of queues."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+from shared.adapters.inprocess.relay import read_kept
+from shared.adapters.postgres import workers
+from shared.adapters.postgres.pool import Pool
+from shared.adapters.postgres.shelf import Shelf
+from shared.adapters.queue_metrics import QueueWatch
+from shared.application.retrying import Parked, Retrier
+from shared.runtime.metrics import REGISTRY
+
+
+def instance_name() -> str:
+    """A name that no process before or after this one has."""
+    return f"local-{os.getpid()}-{uuid4().hex[:8]}"
+
+
+def watch_queues(stack: AsyncExitStack, pool: Pool) -> QueueWatch:
+    """Have ``/metrics`` show the queues for as long as the stack is open."""
+    queues = QueueWatch(pool)
+    REGISTRY.register(queues)
+    stack.callback(REGISTRY.unregister, queues)
+    return queues
+
+
+async def take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
+    """The suite is alone on its home, so whoever held leases before is dead; that is what resolves their doubts."""
+    async with pool.acquire() as conn:
+        await workers.bury_predecessors(conn, "local")
+        await workers.register(conn, instance, "local")
+
+    async def leave() -> None:
+        async with pool.acquire() as conn:
+            await workers.leave(conn, instance)
+
+    stack.push_async_callback(leave)
+
+
+def read_parked(parked: Parked) -> Any:
+    topic = ".".join(parked.type.split(".")[:2])
+    return read_kept(topic, parked.envelope)
+
+
+async def retry(retriers: list[Retrier], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        for retrier in retriers:
+            await retrier.retry_due()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+
+
+async def renew_shelf(shelf: Shelf, stop: asyncio.Event) -> None:
+    """Policies, templates and rules that were released elsewhere are in force here within half a minute."""
+    while not stop.is_set():
+        await shelf.renew()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 30.0)
+
+
+async def beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        async with pool.acquire() as conn:
+            await workers.beat(conn, instance)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 5.0)

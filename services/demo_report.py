@@ -1,0 +1,133 @@
+"""What happened in a demo: tables for a person, and the checks that make it more than a show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from shared.domain.money import decimal_text
+
+OPENS, CLOSES = time(8), time(22)  # China's hours for contact, half-open
+PER_DAY = {"sms": 3, "email": 2}
+
+Table = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]  # title, columns, rows
+
+_TABLES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    (
+        "Cases opened and cured, by worst bucket reached",
+        ("bucket", "opened", "cured", "closed", "open at the end"),
+        """
+        with worst as (
+            select c.case_id, c.state, max(b.bucket) as bucket from cases c
+            left join bucket_history b on b.case_id = c.case_id and b.bucket <> 'M0' group by c.case_id, c.state
+        )
+        select coalesce(bucket, '-'), count(*), count(*) filter (where state = 'cured'),
+               count(*) filter (where state = 'closed'), count(*) filter (where state = 'open')
+        from worst group by bucket order by bucket
+        """,
+    ),
+    (
+        "Messages by channel, purpose and outcome",
+        ("channel", "purpose", "state", "messages"),
+        "select coalesce(channel, '-'), purpose, state, count(*) from messages group by 1, 2, 3 order by 1, 2, 3",
+    ),
+    (
+        "Contacts deferred or suppressed, by rule",
+        ("rule or reason", "deferred", "suppressed"),
+        """
+        select why, count(*) filter (where deferred), count(*) filter (where not deferred) from (
+            select data->>'reason' as why, true as deferred from case_events where kind = 'message.deferred'
+            union all
+            select reason, false from messages where state = 'suppressed'
+        ) each group by why order by 2 desc, 3 desc
+        """,
+    ),
+    (
+        "Follow-ups",
+        ("kind", "state", "reason", "steps"),
+        "select kind, state, coalesce(reason, ''), count(*) from follow_ups group by 1, 2, 3 order by 1, 2, 3",
+    ),
+    (
+        "Money collected on overdue accounts, by month",
+        ("month", "currency", "payments", "amount"),
+        """
+        select to_char(o.at, 'YYYY-MM'), o.payload->>'currency', count(*),
+               sum((select sum((c->>'amount')::bigint) from jsonb_array_elements(o.payload->'covered') c))::bigint
+        from outbox o where o.type = 'arrears.payment.received.v1' and jsonb_array_length(o.payload->'covered') > 0
+        group by 1, 2 order by 1, 2
+        """,
+    ),
+)
+
+
+async def tables(conn: Any) -> list[Table]:
+    found = [(title, columns, [tuple(row) for row in await conn.fetch(sql)]) for title, columns, sql in _TABLES]
+    title, columns, money = found[-1]
+    written = [
+        (month, currency, count, decimal_text(amount, currency, ",")) for month, currency, count, amount in money
+    ]
+    return [*found[:-1], (title, columns, written)]
+
+
+@dataclass(frozen=True, slots=True)
+class LogCheck:
+    """What the providers' own log says of us. Every list is empty when all is well."""
+
+    entries: int
+    outside_hours: list[str]
+    over_cap: list[str]
+    second_copies: list[str]
+    unknown: list[str]
+    repeated: list[str]
+
+    @property
+    def broken(self) -> bool:
+        return any((self.outside_hours, self.over_cap, self.second_copies, self.unknown, self.repeated))
+
+
+async def check_log(conn: Any, log: Path, zone: str = "Asia/Shanghai") -> LogCheck:
+    """Hold the sandbox's durable log against the rules and against what we believe we sent.
+
+    Each entry must lie in the permitted hours, be under the caps per number and day, be the only copy of its reference,
+    and belong to exactly one (customer, case, step, anchor, channel)."""
+    entries = list(_read(log))
+    where = ZoneInfo(zone)
+    outside, days = [], Counter[tuple[str, str, str]]()
+    for entry in entries:
+        at = datetime.fromisoformat(entry["business_at"] or entry["time"]).astimezone(where)
+        if not OPENS <= at.time() < CLOSES:
+            outside.append(entry["reference"])
+        days[(entry["channel"], entry["to"], at.date().isoformat())] += 1
+    over = [f"{day}: {count}" for (channel, _, day), count in days.items() if count > PER_DAY[channel]]
+    owners = await _owners(conn, [entry["reference"] for entry in entries])
+    unknown = [entry["reference"] for entry in entries if entry["reference"] not in owners]
+    said = Counter(owners[entry["reference"]] for entry in entries if entry["reference"] in owners)
+    repeated = [" ".join(map(str, what)) for what, count in said.items() if count > 1]
+    copies = [entry["reference"] for entry in entries if entry["copy"] > 1]
+    return LogCheck(len(entries), outside, over, copies, unknown, repeated)
+
+
+async def _owners(conn: Any, references: list[str]) -> dict[str, tuple[Any, ...]]:
+    rows = await conn.fetch(
+        """
+        select a.attempt_id, m.customer_id, m.case_id, m.about, m.purpose, a.channel
+        from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
+        """,
+        [UUID(reference) for reference in references],
+    )
+    return {str(row[0]): tuple(row[1:]) for row in rows}
+
+
+def _read(log: Path) -> Iterator[Any]:
+    with log.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):
+                yield orjson.loads(line)

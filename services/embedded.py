@@ -1,0 +1,78 @@
+"""The embedded defaults: the database and the sandbox provider, started where nothing else is configured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+
+import asyncpg
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.api.settings import ApiSettings
+from shared.adapters.postgres.migrate import check_schema, migrate
+from shared.adapters.postgres.shelf import seed_documents
+from shared.runtime.embedded_postgres import EmbeddedPostgres
+
+
+class LocalSettings(ApiSettings):
+    """The embedded suite's own: where the sandbox listens, and whether to start it."""
+
+    model_config = SettingsConfigDict(env_prefix="ARREARS_", extra="ignore", frozen=True)
+
+    sandbox: bool = True
+    sandbox_http_port: int = 8025
+    sandbox_smtp_port: int = 2525
+    durable: bool = True
+    sample_customers: int = Field(default=60, ge=0, le=5000)
+
+
+async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
+    """The address of a database of our schema: the configured one, which must be migrated, or the embedded one, which
+    is migrated and seeded here. Services then take their own roles."""
+    if settings.database_url is not None:
+        dsn = settings.database_url.get_secret_value()
+        conn = await asyncpg.connect(dsn)
+        try:
+            await check_schema(conn)
+        finally:
+            await conn.close()
+        return dsn
+    postgres = EmbeddedPostgres(settings.home, durable=settings.durable)
+    dsn = await asyncio.to_thread(postgres.start)
+    stack.callback(postgres.stop)
+    await migrate(dsn)
+    await seed_documents(dsn)
+    return dsn
+
+
+async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
+    """Start the sandbox; its HTTP address and SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere."""
+    if not settings.sandbox:
+        return f"http://127.0.0.1:{settings.sandbox_http_port}", settings.sandbox_smtp_port
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.sandbox",
+        *("--home", str(settings.home / "sandbox")),
+        *("--http-port", str(settings.sandbox_http_port)),
+        *("--smtp-port", str(settings.sandbox_smtp_port)),
+        *("--callback-url", f"http://127.0.0.1:{settings.api_port}/v1/callbacks/http_sms"),
+        stdout=subprocess.PIPE,
+    )
+    stack.push_async_callback(_end, process)
+    line = await process.stdout.readline() if process.stdout is not None else b""
+    if not line:
+        raise RuntimeError("the sandbox did not start; its reason stands above")
+    ready = json.loads(line)
+    return ready["http"], int(ready["smtp"].rsplit(":", 1)[1])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    await process.wait()

@@ -1,0 +1,36 @@
+"""What is thrown away once a day: kept answers after a week, unmatched payments after 60 days, sent outbox rows.
+
+A timer that belongs to no customer; it sets itself again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from shared.application.book import Book
+from shared.application.clockwork import EVERYBODY, DueTimer
+
+HOUSEKEEPING = "housekeeping"
+EVERY = timedelta(days=1)
+KEEP_ANSWERS = timedelta(days=7)
+KEEP_UNMATCHED = timedelta(days=60)
+KEEP_SENT = timedelta(days=14)
+log = structlog.get_logger(__name__)
+
+
+async def keep_house(tx: Any, book: Book, _timers: Sequence[DueTimer]) -> None:
+    """Purge what has outlived its purpose, and come again tomorrow."""
+    purged = await tx.purge(answers=KEEP_ANSWERS, unmatched=KEEP_UNMATCHED, sent=KEEP_SENT)
+    book.changes.set_timer(EVERYBODY, HOUSEKEEPING, "daily", book.now + EVERY)
+    await tx.save(book.changes)
+    log.info("housekeeping.purged", **purged)
+
+
+async def ensure_housekeeping(work: Any) -> None:
+    """Set the first timer of a new database; one that is set stays."""
+    async with work() as tx:
+        await tx.add_timer_once(EVERYBODY, HOUSEKEEPING, "daily", tx.now + EVERY)

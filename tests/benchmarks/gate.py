@@ -1,0 +1,57 @@
+"""What the decision whether a message may go costs by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from time import perf_counter
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from shared.application.sending_desk import Debt, Desk, DueMessage, Go, Reach, choose
+from shared.domain.case import CaseState
+from tests.benchmarks.feed import SHANGHAI
+from tests.benchmarks.outcome import Line, percentile
+from tests.benchmarks.stage import Stage
+
+DECISIONS = 20_000
+NOON = datetime(2026, 3, 18, 12, 0, tzinfo=ZoneInfo(SHANGHAI)).astimezone(UTC)
+
+
+async def run(stage: Stage) -> None:
+    """Moot or not, channel, point, hours, caps, holds, opt-outs: one message at a time."""
+    dsn = await stage.database("bench_gate")
+    async with stage.suite(dsn) as suite:
+        rules = suite.deps.shelf.rules("CN")
+    case_id = uuid4()
+    desk, message = _desk(case_id), _message(case_id)
+    times = []
+    for _ in range(DECISIONS):
+        began = perf_counter()
+        verdict = choose(message, desk, rules, NOON)
+        times.append((perf_counter() - began) * 1e6)
+    if not isinstance(verdict, Go):
+        raise TypeError(f"the message should go: {verdict}")
+    stage.add(Line("gate decision, p50", percentile(times, 0.5), "us"))
+    stage.add(Line("gate decision, p99", percentile(times, 0.99), "us"))
+
+
+def _desk(case_id: UUID) -> Desk:
+    desk = Desk("CUS00000001", "样本", "zh-CN", SHANGHAI, "CN")
+    desk.cases[case_id] = CaseState.OPEN
+    desk.reach.append(Reach(uuid4(), "mobile", "contract", "+8610000000001"))
+    desk.debt = Debt("0001", "CNY", 50_000, date(2026, 3, 13))
+    return desk
+
+
+def _message(case_id: UUID) -> DueMessage:
+    return DueMessage(
+        message_id=uuid4(),
+        case_id=case_id,
+        follow_up_id=uuid4(),
+        about="m1-first-sms/2026-03-13",
+        step="m1-first-sms",
+        purpose="dunning",
+        template="overdue-first",
+        channels=("sms", "email"),
+        tries=0,
+    )

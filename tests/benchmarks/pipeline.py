@@ -1,0 +1,122 @@
+"""From committed facts to recorded messages, wheel by wheel, each against the bare writes that it comes down to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.notifier import handlers as notifier
+from services.scheduler import compose as scheduler
+from services.scheduler.loop import BATCH as CUSTOMERS
+from services.suite import Suite
+from shared.adapters.clock import move_manual_clock
+from shared.adapters.inprocess.relay import InProcessRelay
+from shared.application.book import Book
+from shared.application.clockwork import run_due
+from shared.application.pipeline import Consumer, OurEvent
+from shared.application.reminding import Reminding
+from tests.benchmarks import bare_writes, books, feed
+from tests.benchmarks.outcome import Line
+from tests.benchmarks.stage import Stage, connect, settle
+
+NOON = datetime.now(UTC).astimezone(ZoneInfo(feed.SHANGHAI)).replace(hour=12, minute=0, second=0, microsecond=0)
+SECOND_STEP = NOON + timedelta(days=2)  # the seed's second text is due at 10:20 of day 7
+
+
+async def run(stage: Stage) -> None:
+    """Consumer pipeline, planner, messages and due timers, over one book."""
+    count = max(2_000, stage.options.accounts // 5)
+    dsn = await stage.database("bench_pipeline")
+    connection = await connect(dsn)
+    await move_manual_clock(connection, NOON)
+    async with stage.suite(dsn) as suite:
+        await books.fill(suite, range(count), NOON - timedelta(hours=1), NOON)
+        await settle(dsn)
+        await _consumer(stage, suite, connection)
+        await _planner(stage, suite, connection, count)
+        await settle(dsn)
+        await _messages(stage, suite, connection, count)
+        await settle(dsn)
+        await _ticks(stage, suite, connection, count)
+    await connection.close()
+
+
+async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:
+    """The same effect twice: through relay, codec, inbox and the customers' locks, and as bare batches."""
+    await connection.execute("create table bench_effect (customer_id text primary key, seen int)")
+    await connection.execute("grant all on bench_effect to arrears_scheduler")
+    kinds = await connection.fetch("select distinct type from outbox")
+
+    async def effect(tx: Any, book: Book, events: Sequence[OurEvent]) -> None:
+        await bare_writes.count_customers(tx.conn, [event.customer_id for event in events])
+
+    consumer = Consumer("bench", {row[0]: effect for row in kinds})
+    total = await connection.fetchval("select count(*) from outbox")
+    took = await _relayed(suite, (consumer,))
+    await connection.execute("update outbox set sent_at = null")
+    await connection.execute("vacuum analyze outbox")
+    bare = await bare_writes.consume(connection)
+    await connection.execute("update outbox set sent_at = null")
+    await connection.execute("vacuum analyze outbox")
+    stage.add(Line("outbox to effect, in process | batches, bare", total / took, "events/s", total / bare, 0.25))
+
+
+async def _planner(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
+    """What an overdue account makes the planner do: a reminder issued, the next step and its timer written."""
+    planner, _ = scheduler.compose(_work(suite), suite.deps.shelf)
+    took = await _relayed(suite, (planner,))
+    issued = await connection.fetchval("select count(*) from outbox where type = 'arrears.reminder.due.v1'")
+    if issued != count:
+        raise RuntimeError(f"{issued} reminders for {count} accounts")
+    stage.add(Line("new case to reminder.due, planned", count / took, "cases/s"))
+
+
+async def _messages(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
+    await connection.execute("update outbox set sent_at = null where type = 'arrears.reminder.due.v1'")
+    await connection.execute("vacuum analyze outbox")
+    taken_up = await _relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
+    began = perf_counter()
+    while await suite.sender.send_once():
+        pass
+    took = taken_up + perf_counter() - began
+    done = await connection.fetchval("select count(*) from messages where state = 'done'")
+    if done != count:
+        raise RuntimeError(f"{done} of {count} messages were sent")
+    bare = await bare_writes.messages(connection, count)
+    note = f"{count / (took - taken_up):,.0f}/s without taking them up from the outbox"
+    line = "message: planned, gate, marked, gateway, recorded | three writes"
+    stage.add(Line(line, count / took, "messages/s", count / bare, 0.25, note=note))
+
+
+async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
+    await connection.execute("update outbox set sent_at = now() where sent_at is null")
+    bare = await bare_writes.due_work(connection, count)
+    await move_manual_clock(connection, SECOND_STEP)
+    planner = scheduler.compose(_work(suite), suite.deps.shelf)[1]
+    began = perf_counter()
+    while await run_due(planner._work, planner._table, CUSTOMERS):
+        pass
+    took = perf_counter() - began
+    issued = await connection.fetchval(
+        "select count(*) from outbox where type = 'arrears.reminder.due.v1' and sent_at is null"
+    )
+    if issued != count:
+        raise RuntimeError(f"{issued} reminders for {count} due timers")
+    line = "due timer, checked again, reminder.due | claim, mark, outbox"
+    stage.add(Line(line, count / took, "timers/s", count / bare, 0.3))
+
+
+async def _relayed(suite: Suite, consumers: Sequence[Consumer]) -> float:
+    """The seconds until the outbox is empty."""
+    relay = InProcessRelay(suite.pool, _work(suite), consumers)
+    began = perf_counter()
+    while await relay.deliver():
+        pass
+    return perf_counter() - began
+
+
+def _work(suite: Suite) -> Any:
+    return suite.clockwork._work

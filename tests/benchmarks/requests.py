@@ -1,0 +1,164 @@
+"""Single requests: one account, one case, a page of a worklist, one payment; and the first route beside the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import count, cycle
+from time import perf_counter
+from typing import Any
+
+from services.api.app import ROUTERS
+from services.api.dev_issuer import DevIssuer
+from shared.adapters.postgres.pool import Pool
+from shared.adapters.postgres.views import worklists
+from shared.adapters.postgres.views.clauses import Scope
+from shared.application.principal import Role
+from tests.benchmarks import books, feed
+from tests.benchmarks.load import get, post, run_load
+from tests.benchmarks.outcome import Line, Rate, middle
+from tests.benchmarks.replay import RecordingPool
+from tests.benchmarks.serve import served
+from tests.benchmarks.stage import Stage, connect, settle
+
+ITEMS = 200_000
+READERS = 32
+
+
+async def reads(stage: Stage) -> None:
+    """One row by key, with token, row scope and ETag, against FastAPI and asyncpg alone."""
+    dsn = await books.filled(stage, "bench_book", stage.options.accounts)
+    numbers = [number * 7919 % stage.options.accounts for number in range(5_000)]
+    cases = await _case_ids(dsn)
+    token = _token(stage, Role.SUPERVISOR)
+    collector = _token(stage, Role.COLLECTOR)
+    pairs = (
+        ("GET one account", [f"accounts/ACC{number:08d}" for number in numbers], token),
+        ("GET one account as a collector", [f"accounts/ACC{number:08d}" for number in numbers], collector),
+        ("GET one case", [f"cases/{case_id}" for case_id in cases], token),
+    )
+    async with served("ours", dsn, stage.home) as (ours, _), served("bare", dsn, stage.home) as (bare, _):
+        for name, paths, bearer in pairs:
+            mine, limit = await _by_turns(
+                stage,
+                (ours, lambda paths=paths, bearer=bearer: cycle([get(f"/v1/{path}", bearer) for path in paths])),
+                (bare, lambda paths=paths: cycle([get(f"/{path}") for path in paths])),
+            )
+            _compare(stage, f"{name} | bare FastAPI + asyncpg", mine, limit, 0.7)
+        await _routes(stage, ours)
+
+
+async def payments(stage: Stage) -> None:
+    """A payment and everything it causes, committed, against an insert with its outbox row."""
+    dsn = await books.filled(stage, "bench_book", stage.options.accounts)
+    token = _token(stage, Role.CORE_BANKING)
+    numbers, at = count(), datetime.now(UTC) - timedelta(seconds=5)
+
+    def bodies() -> Iterator[bytes]:
+        for number in numbers:
+            yield feed.payment(number % stage.options.accounts, at, number)
+
+    async with served("ours", dsn, stage.home) as (ours, _), served("bare", dsn, stage.home) as (bare, _):
+        mine, limit = await _by_turns(
+            stage,
+            (ours, lambda: (post("/v1/events", body, token, "application/cloudevents+json") for body in bodies())),
+            (bare, lambda: (post("/payments", body) for body in bodies())),
+        )
+    _compare(stage, "POST one payment | bare insert + outbox", mine, limit, 0.35)
+
+
+async def worklist(stage: Stage) -> None:
+    """A page of fifty of a collector's calls, out of 200,000 items, against its own SQL by asyncpg."""
+    dsn = await books.filled(stage, "bench_book", stage.options.accounts)
+    await books.add_work(dsn, ITEMS)
+    await settle(dsn)
+    token = _token(stage, Role.COLLECTOR)
+    path = f"/v1/worklists?kind=call&limit=50&due_before={date.today() + timedelta(days=400)}"
+    async with served("ours", dsn, stage.home) as (port, _):
+        mine, limits = [], []
+        for _ in range(stage.options.rounds):
+            limits.append(await _sql_alone(stage, dsn))
+            mine.append(await run_load(port, cycle([get(path, token)]), seconds=stage.options.seconds))
+    _compare(stage, "worklist page of 50 of 200,000 | its SQL by asyncpg", middle(mine), middle(limits), 0.6)
+
+
+async def _sql_alone(stage: Stage, dsn: str) -> Rate:
+    pool = await Pool.open(dsn, size=8, role="arrears_api")
+    recording = RecordingPool(pool)
+    wanted = worklists.WorkFilter(kind="call", due_before=date.today() + timedelta(days=400))
+    async with recording.acquire() as connection:
+        await worklists.list_work(connection, wanted, Scope("dev-collector", ()), after=None, limit=51)
+    ((name, args, _),) = recording.transactions[0]
+    done, until = 0, perf_counter() + stage.options.seconds
+
+    async def read() -> None:
+        nonlocal done
+        while perf_counter() < until:
+            async with pool.acquire() as connection:
+                await getattr(connection, name)(*args)
+            done += 1
+
+    began = perf_counter()
+    await asyncio.gather(*(read() for _ in range(READERS)))
+    took = perf_counter() - began
+    await pool.close()
+    return Rate(done / took)
+
+
+async def _routes(stage: Stage, port: int) -> None:
+    """The same refusal (401) from the first and from the last route of the table."""
+    first, last = (_a_get(ROUTERS[0]), _a_get(ROUTERS[-1]))
+    rates: dict[str, list[Rate]] = {first: [], last: []}
+    for _ in range(stage.options.rounds):
+        for path, found in rates.items():
+            found.append(await run_load(port, cycle([get(path)]), seconds=stage.options.seconds / 2, status=401))
+    stage.add(
+        Line(
+            "the last route | the first",
+            middle(rates[last]).per_second,
+            "req/s",
+            middle(rates[first]).per_second,
+            0.9,
+            note=f"{first} and {last}, both answered 401",
+        )
+    )
+
+
+def _a_get(router: Any) -> str:
+    """A guarded GET of the router: its last."""
+    paths = [route.path for route in router.routes if "GET" in route.methods and route.path.startswith("/v1/")]
+    return str(paths[-1]).replace("{", "").replace("}", "") if paths else "/v1/accounts"
+
+
+async def _by_turns(stage: Stage, ours: Any, bare: Any) -> tuple[Rate, Rate]:
+    """Both sides round by round, so that a slow minute of the machine meets both."""
+    mine, limit = [], []
+    for port, requests in (ours, bare):
+        await run_load(port, requests(), seconds=0.5)
+    for _ in range(stage.options.rounds):
+        mine.append(await run_load(ours[0], ours[1](), seconds=stage.options.seconds))
+        limit.append(await run_load(bare[0], bare[1](), seconds=stage.options.seconds))
+    return middle(mine), middle(limit)
+
+
+def _compare(stage: Stage, path: str, mine: Rate, limit: Rate, target: float) -> None:
+    note = f"p50 {mine.p50:.1f} ms, p99 {mine.p99:.1f} ms"
+    if limit.p50:
+        note += f"; bare p50 {limit.p50:.1f} ms, p99 {limit.p99:.1f} ms"
+    stage.add(Line(path, mine.per_second, "req/s", limit.per_second, target, note=note))
+    if path.startswith("GET"):
+        name = path.partition(" |")[0]
+        stage.add(Line(f"{name}: p99 | p50", mine.p99, "ms", mine.p50, 3, smaller=True))
+
+
+def _token(stage: Stage, role: Role) -> str:
+    return DevIssuer(stage.home, audience="arrears").make_token(role)
+
+
+async def _case_ids(dsn: str) -> list[str]:
+    connection = await connect(dsn)
+    try:
+        return [str(row[0]) for row in await connection.fetch("select case_id from cases limit 5000")]
+    finally:
+        await connection.close()
