@@ -81,7 +81,9 @@ async def test_a_collector_takes_a_case_hands_it_on_to_their_team_and_no_further
         given = await boss.edit(case + "/assignment", "PUT", owner="zhao.lei", team="north")
         assert given.status_code == 200
     assert (await clerk.get(case)).status_code == 404
-    told = await desk.values("select payload->>'owner' from outbox where type = 'arrears.case.assigned.v1' order by seq")
+    told = await desk.values(
+        "select payload->>'owner' from outbox where type = 'arrears.case.assigned.v1' order by seq"
+    )
     assert told == ["li.na", "zhao.lei"]
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from shared.application.principal import Role
 from tests.application.bank import NOW, merged, report, updated
 from tests.services.api.people import AUDITOR, COLLECTOR, COMPLIANCE, SUPERVISOR, office
-from shared.application.principal import Role
 
 COMPLAINT = {"customer_id": "C1", "category": "contact_times", "channel": "phone", "text": "夜里打电话"}
 RECEIVED = "arrears.complaint.received.v1"
@@ -136,7 +136,9 @@ async def test_the_clocks_warn_and_tell_of_what_was_missed(desk, clerk):
         # Two warnings and the end fell into the same silence: only what counts now is told.
         ("arrears.complaint.deadline_missed.v1", "answer"),
     ]
-    kinds = await desk.values("select kind from case_events where actor = 'clock' and kind like 'complaint%' order by 1")
+    kinds = await desk.values(
+        "select kind from case_events where actor = 'clock' and kind like 'complaint%' order by 1"
+    )
     assert kinds == ["complaint.deadline_missed", "complaint.deadline_near", "complaint.deadline_near"]
     assert await desk.timers() == {}
 

@@ -40,7 +40,9 @@ async def test_an_opt_out_is_noted_with_its_source_and_told(desk, clerk):
     assert await desk.rows("select customer_id, channel, opted_out, actor from preferences") == [
         ("C1", "sms", True, "li.na")
     ]
-    assert await desk.values("select payload->>'channel' from outbox where type like '%preference_changed.v1'") == ["sms"]
+    assert await desk.values("select payload->>'channel' from outbox where type like '%preference_changed.v1'") == [
+        "sms"
+    ]
     again = await clerk.edit(SMS, "PUT", opted_out=True, source="customer")
     assert (again.status_code, again.headers["etag"], again.json()["source"]) == (200, '"1"', "sms_reply")
     assert await desk.values("select count(*) from outbox where type like '%preference_changed.v1'") == [1]

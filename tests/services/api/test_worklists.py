@@ -19,7 +19,8 @@ with made as (
 )
 insert into work_items (item_id, follow_up_id, case_id, customer_id, kind, step, bucket, past_due, priority, due_on,
                         state, team, created_at)
-select gen_random_uuid(), gen_random_uuid(), case_id, customer_id, (array['call', 'visit', 'letter', 'legal'])[1 + k % 4],
+select gen_random_uuid(), gen_random_uuid(), case_id, customer_id,
+       (array['call', 'visit', 'letter', 'legal'])[1 + k % 4],
        'step', 'M1', '{"CNY": 1}', k % 7, date '2026-06-01' + (hashtext(customer_id) & 63) + k % 30,
        case when k % 9 = 0 then 'taken' else 'open' end, team, now()
 from made, generate_series(1, 10) k
@@ -112,7 +113,7 @@ async def test_a_case_that_is_given_away_takes_its_work_along(desk, clerk, call)
 
 
 async def test_the_worst_bucket_comes_first_and_every_filter_narrows(desk, clerk):
-    await desk.bank.say(updated("C2"), report("A2", "C2", due="2026-03-20"))
+    await desk.bank.say(updated("C2"), report("A2", "C2", due="2026-03-20", unpaid=600_000))
     await desk.settle()
     found = (await clerk.get("/v1/worklists")).json()["items"]
     assert [(one["customer_id"], one["bucket"]) for one in found] == [("C2", "M4"), ("C1", "M1")]
