@@ -33,7 +33,7 @@ from shared.domain.message import AttemptState
 from tests.services.framing import client_of
 
 SOURCE = "/core-banking"
-MORNING = datetime(2026, 11, 12, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Thursday
+MORNING = datetime(2026, 11, 9, 2, 0, tzinfo=UTC)  # ten o'clock in Shanghai, a Monday
 
 
 def wang(customer_id: str = "C-1", name: str = "王小明", mobile: str = "13812340001") -> dict[str, Any]:
@@ -45,8 +45,8 @@ def wang(customer_id: str = "C-1", name: str = "王小明", mobile: str = "13812
         "jurisdiction": "CN",
         "segment": "standard",
         "contact_points": [
-            {"kind": "mobile", "value": mobile, "source": "customer"},
-            {"kind": "email", "value": f"{customer_id.lower()}@example.com", "source": "customer"},
+            {"kind": "mobile", "value": mobile, "source": "contract"},
+            {"kind": "email", "value": f"{customer_id.lower()}@example.com", "source": "contract"},
         ],
     }
 
