@@ -11,7 +11,7 @@ JOBS ?= 2
 export ARREARS_ENVIRONMENT ?= development
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt demo token bench migrate migration lock clean
+.PHONY: help run test check fmt demo token bench docs migrate migration lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -40,6 +40,10 @@ token: $(VENV)/.run ## a development token for ROLE=collector
 
 bench: $(VENV)/.dev ## ours against the limit, as ratios
 	$(BIN)/python -m tests.benchmarks
+
+docs: $(VENV)/.run ## write docs/openapi.json and docs/asyncapi.json from the code
+	$(BIN)/arrears openapi --out docs/openapi.json
+	$(BIN)/arrears asyncapi --out docs/asyncapi.json
 
 migrate: $(VENV)/.run ## bring the database to this version of the schema
 	$(BIN)/arrears migrate

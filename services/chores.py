@@ -12,6 +12,7 @@ from uuid import uuid4
 from shared.adapters.inprocess.relay import read_kept
 from shared.adapters.postgres import workers
 from shared.adapters.postgres.pool import Pool
+from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.queue_metrics import QueueWatch
 from shared.application.retrying import Parked, Retrier
 from shared.runtime.metrics import REGISTRY
@@ -54,6 +55,14 @@ async def retry(retriers: list[Retrier], stop: asyncio.Event) -> None:
             await retrier.retry_due()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1.0)
+
+
+async def renew_shelf(shelf: Shelf, stop: asyncio.Event) -> None:
+    """Policies, templates and rules that were released elsewhere are in force here within half a minute."""
+    while not stop.is_set():
+        await shelf.renew()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 30.0)
 
 
 async def beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from services.api.dev_issuer import DevIssuer
 from services.api.settings import ApiSettings
 from services.cli_demo import demo
+from services.cli_documents import asyncapi, openapi
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres import migrate as schema
@@ -31,6 +32,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS_HOME.")
 app.add_typer(db, name="db")
 app.command()(demo)
+app.command()(openapi)
+app.command()(asyncapi)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from rich.table import Table
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, instants
 from services.demo_report import LogCheck, check_log, tables
-from services.local import LocalSettings, Suite, running
+from services.local import LocalSettings, Suite, running, settle_memory
 from shared.adapters.postgres import digest, invariants
 from shared.adapters.synthetic import portfolio
 from shared.application.principal import Role
@@ -43,6 +43,7 @@ def demo(
     shutil.rmtree(home, ignore_errors=True)
     lines = feed.read_bytes().splitlines() if feed else list(portfolio(customers, MONTHS, seed, START))
     configure_logging("demo", level="ERROR")
+    settle_memory()
     raise typer.Exit(uvloop.run(_demo(home, lines)))
 
 

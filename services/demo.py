@@ -23,8 +23,8 @@ LONGEST_WAIT = 120.0  # seconds for one instant to become quiet
 
 # What still has to happen before the clock may move. Doubts that can be asked about are waited for, others are not.
 _BUSY = """
-select (select count(*) from outbox where sent_at is null)
-     + (select count(*) from timers where due_at <= $1 and ($2 or kind = 'bucket_roll'))
+select (select count(*) from outbox where sent_at is null and $2)
+     + (select count(*) from timers where due_at <= $1 and $2)
      + (select count(*) from messages where state in ('planned', 'deferred') and not_before <= $1)
      + (select count(*) from attempts where state = 'sending' or (state = 'in_doubt' and gateway = any($3::text[])))
      + (select count(*) from parked where state = 'parked')
@@ -57,7 +57,10 @@ def instants(lines: Iterable[bytes]) -> Iterator[Instant]:
 
 
 class Driver:
-    """The one driver of the manual clock. ``progress(done, at)`` hears of each instant that was fed."""
+    """The one driver of the manual clock. ``progress(done, at)`` hears of each instant that was fed.
+
+    ``awake`` says whether the scheduler runs at an instant, ``hold`` puts it to sleep and wakes it: for showing that a
+    late run ends like a punctual one."""
 
     def __init__(
         self,
@@ -68,7 +71,8 @@ class Driver:
         askable: Iterable[str] = ("http_sms",),
         wake: Callable[[], None] = lambda: None,
         progress: Callable[[int, datetime], None] = lambda _done, _at: None,
-        scheduler_awake: Callable[[datetime], bool] = lambda _at: True,
+        awake: Callable[[datetime], bool] = lambda _at: True,
+        hold: Callable[[bool], None] = lambda _asleep: None,
     ) -> None:
         self._pool = pool
         self._client = client
@@ -76,7 +80,8 @@ class Driver:
         self._askable = list(askable)
         self._wake = wake
         self._progress = progress
-        self._awake = scheduler_awake
+        self._awake = awake
+        self._hold = hold
 
     async def drive(self, feed: Iterable[Instant], until: datetime | None = None) -> datetime:
         """Feed everything and run the clock ``until`` then (default: a few days after the last event)."""
@@ -112,14 +117,15 @@ class Driver:
     async def _now(self, start: datetime | None = None) -> datetime:
         async with self._pool.acquire() as conn:
             now = await read_manual_clock(conn)
-            if now is None and start is not None:
-                await move_manual_clock(conn, start)
-                now = start
+        if now is None and start is not None:
+            await self._move(start)
+            now = start
         if now is None:
             raise ValueError("the manual clock was never set, and nothing was fed")
         return now
 
     async def _move(self, to: datetime) -> None:
+        self._hold(not self._awake(to))
         async with self._pool.acquire() as conn:
             await move_manual_clock(conn, to)
         self._wake()

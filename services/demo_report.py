@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from shared.domain.money import decimal_text
+
 OPENS, CLOSES = time(8), time(22)  # China's hours for contact, half-open
 PER_DAY = {"sms": 3, "email": 2}
 
@@ -41,11 +43,10 @@ _TABLES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "Contacts deferred or suppressed, by rule",
         ("rule or reason", "deferred", "suppressed"),
         """
-        select why, count(*) filter (where outcome = 'defer'), count(*) filter (where outcome <> 'defer') from (
-            select coalesce(fired.rule->>0, m.reason) as why, m.decision->>'outcome' as outcome
-            from messages m cross join lateral jsonb_array_elements(m.decision->'fired') as fired(rule)
+        select why, count(*) filter (where deferred), count(*) filter (where not deferred) from (
+            select data->>'reason' as why, true as deferred from case_events where kind = 'message.deferred'
             union all
-            select reason, 'suppressed' from messages where state = 'suppressed' and decision is null
+            select reason, false from messages where state = 'suppressed'
         ) each group by why order by 2 desc, 3 desc
         """,
     ),
@@ -59,7 +60,7 @@ _TABLES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("month", "currency", "payments", "amount"),
         """
         select to_char(o.at, 'YYYY-MM'), o.payload->>'currency', count(*),
-               sum((select sum((c->>'amount')::bigint) from jsonb_array_elements(o.payload->'covered') c))
+               sum((select sum((c->>'amount')::bigint) from jsonb_array_elements(o.payload->'covered') c))::bigint
         from outbox o where o.type = 'arrears.payment.received.v1' and jsonb_array_length(o.payload->'covered') > 0
         group by 1, 2 order by 1, 2
         """,
@@ -68,7 +69,12 @@ _TABLES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 
 async def tables(conn: Any) -> list[Table]:
-    return [(title, columns, [tuple(row) for row in await conn.fetch(sql)]) for title, columns, sql in _TABLES]
+    found = [(title, columns, [tuple(row) for row in await conn.fetch(sql)]) for title, columns, sql in _TABLES]
+    title, columns, money = found[-1]
+    written = [
+        (month, currency, count, decimal_text(amount, currency, ",")) for month, currency, count, amount in money
+    ]
+    return [*found[:-1], (title, columns, written)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,11 @@ class Suite:
     def pool(self) -> Pool:
         return self.deps.pool
 
+    def hold_scheduler(self, asleep: bool) -> None:
+        """Put the scheduler to sleep, or wake it: no timers, and nothing delivered to it."""
+        self.relay.held = asleep
+        self.clockwork.held = asleep
+
     def wake(self) -> None:
         """The clock moved: everybody looks at once."""
         self.relay.wake.set()
@@ -97,6 +102,7 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     supervisor.add("doubts", lambda stop: watch_doubts(work("notifier"), parts.gateways, stop))
     supervisor.add("retries", lambda stop: chores.retry(retriers, stop))
     supervisor.add("queues", chores.watch_queues(stack, pools["api"]).run)
+    supervisor.add("shelf", lambda stop: chores.renew_shelf(deps.shelf, stop))
     supervisor.add("heartbeat", lambda stop: chores.beat(pools["notifier"], instance, stop))
     return Suite(
         settings, deps, supervisor, relay, clockwork, sender, parts.gateways, settings.api_port, parts.sandbox_url

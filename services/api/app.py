@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
@@ -34,6 +35,7 @@ from services.api.routes import (
     worklists,
 )
 
+VERSION = "0.1.0"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 # Nouns find their routes at once whatever their place; within a noun the first that matches wins.
@@ -75,23 +77,33 @@ def create_app(
     routers: Sequence[APIRouter] = ROUTERS,
     lifespan: Lifespan | None = None,
     observe: Observe | None = None,
-    version: str = "0.1.0",
+    version: str = VERSION,
 ) -> FastAPI:
     """The application over ``deps``. ``lifespan`` runs what belongs to the process, ``observe`` hears of requests."""
+    frame = Middleware(Frame, observe=observe, log_reads=deps.settings.api_log_reads)
+    app = _application(routers, version, middleware=[frame], lifespan=lifespan)
+    app.state.deps = deps
+    return app
+
+
+def openapi_document(version: str = VERSION) -> dict[str, Any]:
+    """What ``/openapi.json`` answers, without anything running."""
+    return _application(ROUTERS, version).openapi()
+
+
+def _application(routers: Sequence[APIRouter], version: str, **parts: Any) -> FastAPI:
     app = FastAPI(
         title="Arrears",
         version=version,
         summary="Collections follow-up for overdue credit-card accounts",
         description=_DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        lifespan=lifespan,
         docs_url=None,  # Swagger's and Redoc's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Frame, observe=observe, log_reads=deps.settings.api_log_reads)],
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        **parts,
     )
-    app.state.deps = deps
     errors.install(app)
     routing.install(app, routers)
     openapi.install(app)

@@ -20,10 +20,11 @@ class Clockwork:
         self._poll = poll
         self._batch = batch
         self.wake = asyncio.Event()
+        self.held = False
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            if not await run_due(self._work, self._table, self._batch):
+            if self.held or not await run_due(self._work, self._table, self._batch):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), self._poll)

@@ -63,7 +63,7 @@ class Retrier:
                 await self._apply(tx, book, parked)
         except Exception as error:
             log.exception("retrying.failed", consumer=self._consumer, tries=parked.tries + 1)
-            reason = f"{type(error).__name__}: {error}"[:500]
+            reason = type(error).__name__  # what a driver says may repeat what the row says
             wait = min(timedelta(seconds=2 ** (parked.tries + 1)), LONGEST_WAIT)
             async with self._work() as tx:
                 await tx.fail_parked(parked.entry, reason, wait, dead=parked.tries + 1 >= MOST_TRIES)

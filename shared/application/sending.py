@@ -163,6 +163,8 @@ class Sender:
         if isinstance(verdict, Wait):
             note = explained(verdict.decision, verdict.facts, book.now, None)
             changes.waiting.append((message, verdict, note))
+            data = {"message_id": str(message.message_id), "until": verdict.until.isoformat(), "reason": verdict.reason}
+            book.changes.record(desk.customer_id, message.case_id, "message.deferred", data, "contact rules")
         elif isinstance(verdict, Drop):
             decision, facts = verdict.decision, verdict.facts
             seen = None if decision is None or facts is None else explained(decision, facts, book.now, None)

@@ -1,4 +1,4 @@
-"""A core-banking system to tell stories with: it sends events, one or many at a time, and looks at what became of them."""
+"""A core-banking system to tell stories with: it sends events and looks at what became of them."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def payment(
 
 
 def reversal(
-    reversal_id: str = "R1", payment_id: str = "P1", account: str = "A1", *, amount: int = 50_000, currency: str = "CNY",
-    at: str = "2026-06-28T10:00:00+08:00",
+    reversal_id: str = "R1", payment_id: str = "P1", account: str = "A1", *, amount: int = 50_000,
+    currency: str = "CNY", at: str = "2026-06-28T10:00:00+08:00",
 ) -> tuple[str, dict[str, Any]]:  # fmt: skip
     return "payment.reversed.v1", {
         "reversal_id": reversal_id,

@@ -1,4 +1,4 @@
-"""What the core-banking system tells, and the one answer that each odd case gets. docs/api.md holds the same as a table."""
+"""What the core-banking system tells, and the one answer that each odd case gets; docs/api.md has them as a table."""
 
 import random
 
@@ -163,9 +163,7 @@ async def test_a_reversal_that_does_not_fit_its_payment_is_rejected(bank: Bank, 
 
 
 async def test_a_payment_dated_back_before_the_cutoff_is_taken_without_effect_on_the_dues(bank: Bank):
-    await bank.say(
-        report(sequence=1, unpaid=50_000), report(sequence=2, unpaid=50_000, cutoff="2026-06-29T02:00:00+08:00")
-    )
+    await bank.say(report(unpaid=50_000), report(sequence=2, unpaid=50_000, cutoff="2026-06-29T02:00:00+08:00"))
     assert await bank.say(payment(amount=50_000, posted="2026-06-26T10:00:00+08:00")) == ["accepted"]
     assert (await bank.account())["past_due"] == 50_000  # the report knew of it: the ledger is the truth
 
@@ -229,10 +227,8 @@ async def test_what_comes_for_a_merged_customer_goes_to_the_one_that_stayed(bank
     account = await bank.account("A1")
     assert (account["customer_id"], account["past_due"]) == ("C2", 80_000)
     assert (await bank.row("select customer_id from payments"))["customer_id"] == "C2"
-    assert [row["state"] for row in await bank.rows("select state from cases order by customer_id")] == [
-        "closed",
-        "open",
-    ]
+    cases = await bank.rows("select state from cases order by customer_id")
+    assert [case["state"] for case in cases] == ["closed", "open"]
 
 
 async def test_merging_again_and_merging_in_a_circle(bank: Bank):
@@ -279,14 +275,15 @@ async def test_a_parked_event_sent_again_is_still_parked_once(bank: Bank, owner)
 
 async def test_any_order_ends_in_the_same_facts(database, tmp_path, bank: Bank):
     story = bank.made(
-        report(unpaid=50_000), payment("P1", amount=20_000), payment("P2", amount=30_000), reversal("R1", "P2", amount=30_000),
+        report(unpaid=50_000), payment("P1", amount=20_000), payment("P2", amount=30_000),
+        reversal("R1", "P2", amount=30_000),
         report(sequence=2, unpaid=80_000, due="2026-06-20", cutoff="2026-06-27T02:00:00+08:00"),
         payment("P3", amount=5_000, posted="2026-06-28T10:00:00+08:00"), report("A2", "C1", unpaid=10_000),
         payment("P4", "A2", amount=10_000), payment("P5", "A1", amount=1, currency="USD"),
     )  # fmt: skip
     await bank.send(story)
     expected = await bank.facts()
-    tables = "accounts, snapshots, payments, reversals, cases, case_standings, customers, inbox, timers, outbox, bucket_history"
+    tables = "accounts, snapshots, payments, reversals, cases, case_standings, customers, inbox, timers, outbox"
     owner = await asyncpg.connect(database.owner_dsn, server_settings={"search_path": "arrears"})
     for seed in range(6):
         await owner.execute(f"truncate {tables}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -108,13 +109,24 @@ async def _take_batch(deps: ApiDeps, body: bytes) -> Json:
     return Json({"items": [_item(index, *pair) for index, pair in enumerate(zip(read, verdicts, strict=True))]})
 
 
-def _split(body: bytes) -> list[msgspec.Raw]:
+def _split(body: bytes) -> list[bytes]:
     try:
-        return _batch.decode(body)
+        return [bytes(item) for item in _batch.decode(body)]
     except msgspec.ValidationError:
         raise BadRequest("malformed-batch", "A batch is a JSON array of events.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _split_leniently(body, error)
+
+
+def _split_leniently(body: bytes, error: Exception) -> list[bytes]:
+    """A lone surrogate or a NaN in one event must not refuse the others: that one is refused when it is read."""
+    try:
+        items = json.loads(body)
+    except (ValueError, RecursionError):
+        items = None
+    if not isinstance(items, list):
         raise BadRequest("malformed-json", f"The body is not valid JSON: {_why(error)}") from None
+    return [json.dumps(item).encode() for item in items]
 
 
 async def _take_single(deps: ApiDeps, body: bytes) -> Json:
@@ -135,10 +147,10 @@ async def _take_single(deps: ApiDeps, body: bytes) -> Json:
     return Json(_item(0, read, verdict), 202 if verdict.answer is Answer.PARKED else 200)
 
 
-async def _take(deps: ApiDeps, items: list[Any]) -> tuple[list[Read], list[Verdict]]:
+async def _take(deps: ApiDeps, items: list[bytes]) -> tuple[list[Read], list[Verdict]]:
     async with deps.work() as tx:
         now = tx.now
-    read = [read_event(bytes(item), now) for item in items]
+    read = [read_event(item, now) for item in items]
     taken = iter(await ingest(deps.work, deps.shelf, [each for each in read if isinstance(each, InboundEvent)]))
     return read, [next(taken) if isinstance(each, InboundEvent) else _REFUSED for each in read]
 

@@ -6,9 +6,7 @@ import re
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import Header, Query
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Header, Query, Request, Response
 
 from services.api.deps import Deps
 from services.api.errors import BadRequest

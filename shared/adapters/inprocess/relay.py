@@ -40,11 +40,12 @@ class InProcessRelay:
         self._batch = batch
         self._poll = poll
         self.wake = wake
+        self.held = False
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            if not await self.deliver():
+            if self.held or not await self.deliver():
                 await _first(self.wake, stop, within=self._poll)
 
     async def deliver(self) -> int:

@@ -37,7 +37,8 @@ class SettlingTables(Session):
             await self.conn.execute(
                 """
                 update messages m set state = k.state, reason = k.reason, channels = k.channels, updated_at = $5,
-                    not_before = case when k.state in ('planned', 'deferred') then $5::timestamptz + k.wait else m.not_before end,
+                    not_before = case when k.state in ('planned', 'deferred') then $5::timestamptz + k.wait
+                                      else m.not_before end,
                     row_version = m.row_version + 1
                 from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $6::interval[])
                     as k(message_id, state, reason, channels, wait)

@@ -29,8 +29,8 @@ _DUES = """
 """
 _WHOLE = """
     account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal, interest,
-    fees, penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status, closed_reason, closed_sequence,
-    charged_off_at, charged_off_amount, bucket, bucket_since
+    fees, penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status, closed_reason,
+    closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
 """
 
 
@@ -53,7 +53,7 @@ async def get_account(conn: Any, account_id: str, scope: Scope, *, zone: str) ->
         (
             "select json_build_object('account_id', found.account_id, 'customer_id', min(found.customer_id),"
             " 'currencies', json_agg(to_json(found) order by found.currency))",
-            f"from (select {columns}, {_DUES} from {_SOURCE} {where}) found group by found.account_id",
+            f"from (select {columns}, {_DUES} from {_SOURCE} {where}) found group by found.account_id",  # noqa: S608 - constants
         )
     )
     found: str | None = await conn.fetchval(statement, *where.args)

@@ -102,7 +102,7 @@ async def page(
     outer = ", ".join(key.rpartition(".")[2] for key in keys)
     statement = "\n".join(
         (
-            f"select to_json(found) as doc, {outer} from (",
+            f"select to_json(found) as doc, {outer} from (",  # noqa: S608 - columns are ours, values are arguments
             f"select {columns}",
             f"from {source} {where}",
             f"order by {order} limit {where.arg(limit)}",

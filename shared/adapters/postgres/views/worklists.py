@@ -1,4 +1,4 @@
-"""Worklists: what people have to do, worst bucket first, then the longest due. A page comes from the index, in order."""
+"""Worklists: what people have to do, worst bucket first, then the longest due. A page comes from the index."""
 
 from __future__ import annotations
 

@@ -1,0 +1,152 @@
+"""Every type of event we announce, announced: by facts, by the clock and by people, and each as the table says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jsonschema_rs
+import orjson
+
+from services.api.dev_issuer import DevIssuer
+from services.demo import Driver, Instant
+from services.local import LocalSettings, running
+from shared.adapters.asyncapi import data_schema
+from shared.application.principal import Role
+from shared.domain.event_types import EVENT_TYPES
+from tests.feeds import event, payment, report, three_months
+
+CUSTOMERS = 12
+AFTER = datetime(2026, 7, 1, 2, tzinfo=UTC)
+
+
+def about_c1(kind: str, data: dict[str, Any]) -> bytes:
+    return event(kind, kind, AFTER, {"account_id": "A1", "currency": "CNY", **data})
+
+
+def later_facts() -> Instant:
+    """A payment and its reversal, a charge-off, a closing, a merger; and one who can be reached by no means."""
+    unreachable = orjson.loads(report(99, AFTER, [(AFTER.date() - timedelta(days=5), 50_000)], 1))
+    unreachable["data"]["customer"]["contact_points"] = [
+        {"kind": "mobile", "value": "+8613800000001", "source": "contract"},
+        {"kind": "email", "value": "bounce@example.com", "source": "contract"},
+    ]
+    reversal = {
+        "reversal_id": "R1",
+        "payment_id": f"P1-{AFTER:%Y%m%d}",
+        "amount": 500,
+        "reason": "returned",
+        "reversed_at": AFTER.isoformat(),
+    }
+    lines = (
+        payment(1, AFTER, 1000),
+        about_c1("payment.reversed.v1", reversal),
+        about_c1("account.charged_off.v1", {"charged_off_at": AFTER.isoformat(), "amount": 1_000_000}),
+        event(
+            "account.closed.v1", "2", AFTER, {"account_id": "A2", "currency": "CNY", "sequence": 900, "reason": "sold"}
+        ),
+        event("customer.merged.v1", "3", AFTER, {"from_customer_id": "C3", "into_customer_id": "C4"}),
+        orjson.dumps(unreachable),
+    )
+    return Instant(AFTER, lines)
+
+
+class Desk:
+    """People at work: every call is a supervisor's, on the newest version of what it changes."""
+
+    def __init__(self, client: httpx.AsyncClient, token: Callable[[str], str]) -> None:
+        self._client = client
+        self._token = token
+
+    async def read(self, path: str, **query: str) -> Any:
+        answer = await self._client.get(path, params=query, headers=self._as("supervisor"))
+        answer.raise_for_status()
+        return answer.json()
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> Any:
+        headers = {**self._as("supervisor"), "idempotency-key": str(uuid4())}
+        answer = await self._client.post(path, json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def change(self, path: str, body: Mapping[str, Any] | None = None, *, method: str = "POST") -> Any:
+        noun = path.rsplit("/", 1)[0] if method == "POST" else path.removesuffix("/assignment")
+        tag = (await self._client.get(noun, headers=self._as("supervisor"))).headers["etag"]
+        headers = {**self._as("supervisor"), "if-match": tag}
+        answer = await self._client.request(method, path, json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def _as(self, subject: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._token(subject)}"}
+
+
+async def work_through(desk: Desk, now: datetime) -> None:
+    item = (await desk.read("/v1/worklists", state="open"))["items"][0]["item_id"]
+    await desk.change(f"/v1/worklists/{item}/take")
+    await desk.change(f"/v1/worklists/{item}/release")
+    await desk.change(f"/v1/worklists/{item}/take")
+    await desk.change(f"/v1/worklists/{item}/complete", {"outcome": "no_response"})
+    case = (await desk.read("/v1/cases", customer_id="C5", state="open"))["items"][0]
+    await desk.change(f"/v1/cases/{case['case_id']}/assignment", {"owner": "li.na", "team": "south"}, method="PUT")
+    coming = (await desk.read("/v1/follow-ups", customer_id="C5", state="planned"))["items"][0]["follow_up_id"]
+    until = {"until": (now + timedelta(days=40)).isoformat(), "reason": "salary_day"}
+    await desk.change(f"/v1/follow-ups/{coming}/defer", until)
+    await desk.change(f"/v1/follow-ups/{coming}/cancel", {"reason": "customer_request"})
+    for channel in ("sms", "email"):
+        opt_out = {"opted_out": True, "source": "customer"}
+        await desk.change(f"/v1/customers/C8/preferences/{channel}", opt_out, method="PUT")
+    soon = {
+        "customer_id": "C5",
+        "kind": "hardship",
+        "reason": "illness",
+        "ends_at": (now + timedelta(days=3)).isoformat(),
+    }
+    await desk.create("/v1/holds", soon)
+    hold = await desk.create("/v1/holds", {"customer_id": "C11", "kind": "dispute", "reason": "amount"})
+    await desk.change(f"/v1/holds/{hold['hold_id']}/release", {"reason": "settled"})
+    await complain(desk)
+
+
+async def complain(desk: Desk) -> None:
+    about = {"customer_id": "C9", "category": "service", "channel": "phone", "text": "Too many messages."}
+    await desk.create("/v1/complaints", about)  # nobody answers this one
+    complaint = (await desk.create("/v1/complaints", {**about, "customer_id": "C6"}))["complaint_id"]
+    steps: tuple[tuple[str, dict[str, Any] | None], ...] = (
+        ("acknowledge", None),
+        ("extend", {"complexity": "complex", "requested_by": "li.na", "reason": "records from the branch"}),
+        ("respond", {"response": "We looked into it."}),
+        ("escalate", {"reason": "not_satisfied"}),
+        ("resolve", {"outcome": "upheld"}),
+    )
+    for step, body in steps:
+        await desk.change(f"/v1/complaints/{complaint}/{step}", body)
+
+
+async def test_each_type_is_announced_and_says_what_the_table_promises(tmp_path: Path) -> None:
+    settings = LocalSettings(
+        home=tmp_path, manual_clock=True, api_port=0, sandbox_http_port=0, sandbox_smtp_port=0, durable=False
+    )
+    async with running(settings) as suite:
+        issuer = DevIssuer(tmp_path, audience="arrears")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{suite.port}", timeout=60) as client:
+            driver = Driver(suite.pool, client, issuer.make_token(Role.CORE_BANKING), wake=suite.wake)
+            knobs = {"email": {"never_answer_next": 1, "never_answer_mode": "close"}}
+            (await client.patch(f"{suite.sandbox_url}/knobs", json=knobs)).raise_for_status()
+            await driver.drive(three_months(CUSTOMERS), until=AFTER - timedelta(days=1))
+            await driver.drive([later_facts()], until=AFTER + timedelta(hours=4))
+            desk = Desk(client, lambda subject: issuer.make_token(Role.SUPERVISOR, subject=subject))
+            await work_through(desk, AFTER + timedelta(hours=4))
+            await driver.drive([], until=AFTER + timedelta(days=40))
+        async with suite.pool.acquire() as conn:
+            announced = await conn.fetch("select aggregatetype, type, payload from outbox")
+    readers = {name: jsonschema_rs.validator_for(data_schema(kind)) for name, kind in EVENT_TYPES.items()}
+    for row in announced:
+        assert row["aggregatetype"] == EVENT_TYPES[row["type"]].topic
+        readers[row["type"]].validate(row["payload"])
+        assert set(row["payload"]) == set(EVENT_TYPES[row["type"]].fields), row["type"]
+    assert set(EVENT_TYPES) - {row["type"] for row in announced} == set()
