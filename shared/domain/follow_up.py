@@ -170,7 +170,7 @@ def _due_under(
         selection = Selection(step, anchor, due_at, at, last_at_once, index)
         if at <= now:
             due.append(selection)
-        elif selection.newest:
+        elif selection.newest and not _decided(outlook, selection):  # a cancelled one does not come
             coming = selection
             break
     return due, coming
