@@ -23,7 +23,12 @@ from shared.runtime.settings import ProcessSettings
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ProcessSettings, ApiSettings, LocalSettings, NotifierSettings, GatewaySettings, SandboxSettings)
 REFUSALS = {name for name, kind in vars(refusals).items() if isinstance(kind, type) and issubclass(kind, Exception)}
-PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+)
 
 
 def page(name: str) -> str:

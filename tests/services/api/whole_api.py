@@ -149,7 +149,8 @@ def _doubt(world: World) -> str:
     """A message that nobody knows the end of."""
     return str(
         world.execute(
-            "with one as (select attempt_id, message_id from attempts where state in ('accepted', 'delivered', 'undelivered') limit 1),"
+            "with one as (select attempt_id, message_id from attempts"
+            " where state in ('accepted', 'delivered', 'undelivered') limit 1),"
             " attempt as (update attempts a set state = 'in_doubt', gateway = 'smtp' from one"
             " where a.attempt_id = one.attempt_id)"
             " update messages m set state = 'in_doubt' from one where m.message_id = one.message_id"
