@@ -122,7 +122,9 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
         del operation["parameters"]
     expected = {503: True}
     expected |= dict.fromkeys((401, 403), guard is not None)
-    expected |= {404: bool(route.param_convertors), 409: creates, 412: edits, 428: edits}
+    # A creation may name a thing that is not there; an act on a thing may come in a state that does not allow it.
+    acts = bool(route.param_convertors) and "POST" in (route.methods or ())
+    expected |= {404: bool(route.param_convertors) or creates, 409: creates or edits or acts, 412: edits, 428: edits}
     expected |= dict.fromkeys((400, 422), bool(parameters) or "requestBody" in operation)
     expected |= dict.fromkeys((413, 415), "requestBody" in operation)
     responses = operation["responses"]

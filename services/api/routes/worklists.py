@@ -11,8 +11,9 @@ from fastapi import Query, Request, Response
 
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
+from services.api.fields import Text
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, Text, answer_page, document, scope_of
+from services.api.reading import Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState
