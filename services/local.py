@@ -18,6 +18,7 @@ import uvloop
 from services import starter
 from services.api import measures
 from services.api.app import create_app
+from services.chores import be_alone
 from services.embedded import LocalSettings, open_database, open_sandbox
 from services.suite import QUICK, Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
@@ -35,13 +36,14 @@ __all__ = ["LocalSettings", "Suite", "running"]
 async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
     """Everything up; on leaving, everything down in the opposite order."""
     async with AsyncExitStack() as stack:
+        service = be_alone(stack, settings.home)
         dsn = await open_database(settings, stack)
         sandbox_url, smtp_port = await open_sandbox(settings, stack)
         clock = BusinessClock(manual=settings.manual_clock)
         gateways = _gateways(settings, clock, sandbox_url, smtp_port)
         for gateway in gateways.values():
             stack.push_async_callback(gateway.aclose)
-        suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url), stack)
+        suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url, service), stack)
         server = _server(suite)
         suite.supervisor.add("api", lambda stop: _serve(server, stop), restart=False)
         task = asyncio.create_task(suite.supervisor.run(signals=False))
