@@ -42,6 +42,8 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
         finally:
             await conn.close()
         return dsn
+    if not settings.in_development:
+        raise ValueError("outside development ARREARS_DATABASE_URL must be set")
     postgres = EmbeddedPostgres(settings.home, durable=settings.durable)
     dsn = await asyncio.to_thread(postgres.start)
     stack.callback(postgres.stop)

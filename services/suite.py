@@ -87,7 +87,9 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     reminding, sender = notifier.compose(
         work("notifier"), deps.shelf, parts.gateways, parts.clock, instance=instance, poll=poll
     )
-    relay = InProcessRelay(pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken)
+    relay = InProcessRelay(
+        pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken, delivered=sender.wake.set
+    )
     retriers = [
         Retrier(work("scheduler"), planner.name, own_events(planner, chores.read_parked)),
         Retrier(work("notifier"), reminding.name, own_events(reminding, chores.read_parked)),

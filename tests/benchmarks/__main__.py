@@ -11,6 +11,7 @@ from time import perf_counter
 import structlog
 import uvloop
 
+from services.local import settle_memory
 from tests.benchmarks import gate, growth, importing, latency, outcome, pipeline, requests
 from tests.benchmarks.stage import Options, Stage, said, staged
 
@@ -55,4 +56,5 @@ def _options() -> tuple[Options, list[str]]:
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 if __name__ == "__main__":
+    settle_memory()
     uvloop.run(main(*_options()))

@@ -126,6 +126,8 @@ async def test_a_cancelled_step_is_not_taken_and_the_ladder_goes_on(desk, clerk,
     assert (cancelled.status_code, cancelled.json()["state"], cancelled.json()["reason"]) == (
         200, "cancelled", "paid_by_phone"
     )  # fmt: skip
+    await desk.settle()
+    assert await desk.values("select step from follow_ups where state = 'planned'") == ["m1-second-sms"]
     await desk.move_to(local("2026-07-05T10:20"))
     assert dict(await desk.rows("select step, state from follow_ups where state <> 'planned'")) == {
         "m1-first-sms": "cancelled",
