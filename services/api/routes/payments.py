@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
-from services.api.fields import CoreId, Instant, Text
 from services.api.errors import MEDIA_TYPE
+from services.api.fields import CoreId, Instant, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
 from services.api.reading import Reader, answer_page, document, scope_of
