@@ -35,6 +35,7 @@ async def take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
     """The suite is alone on its home, so whoever held leases before is dead; that is what resolves their doubts."""
     async with pool.acquire() as conn:
         await workers.bury_predecessors(conn, "local")
+        await workers.interrupt_uploads(conn)
         await workers.register(conn, instance, "local")
 
     async def leave() -> None:
