@@ -14,8 +14,12 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.api.settings import ApiSettings
+from shared.adapters.clock import BusinessClock
+from shared.adapters.gateways.registry import build_gateways
+from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.postgres.migrate import check_schema, migrate
 from shared.adapters.postgres.shelf import seed_documents
+from shared.application.gateway import Gateway
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
 
@@ -78,3 +82,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     await process.wait()
+
+
+def gateways_of(settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int) -> dict[str, Gateway]:
+    """The gateways as configured, or those of the sandbox. Refuses secrets that everybody knows outside development."""
+    given = GatewaySettings()
+    if settings.sandbox:
+        given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
+    if given.uses_development_secret and not settings.in_development:
+        raise ValueError("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
+    return build_gateways(given, clock.business_time)

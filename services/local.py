@@ -18,12 +18,10 @@ import uvloop
 from services import starter
 from services.api import measures
 from services.api.app import create_app
-from services.embedded import LocalSettings, open_database, open_sandbox
+from services.chores import be_alone
+from services.embedded import LocalSettings, gateways_of, open_database, open_sandbox
 from services.suite import QUICK, Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
-from shared.adapters.gateways.registry import build_gateways
-from shared.adapters.gateways.settings import GatewaySettings
-from shared.application.gateway import Gateway
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import serve_metrics
 from shared.runtime.supervisor import Supervisor
@@ -35,13 +33,14 @@ __all__ = ["LocalSettings", "Suite", "running"]
 async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
     """Everything up; on leaving, everything down in the opposite order."""
     async with AsyncExitStack() as stack:
+        service = be_alone(stack, settings.home)
         dsn = await open_database(settings, stack)
         sandbox_url, smtp_port = await open_sandbox(settings, stack)
         clock = BusinessClock(manual=settings.manual_clock)
-        gateways = _gateways(settings, clock, sandbox_url, smtp_port)
+        gateways = gateways_of(settings, clock, sandbox_url, smtp_port)
         for gateway in gateways.values():
             stack.push_async_callback(gateway.aclose)
-        suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url), stack)
+        suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url, service), stack)
         server = _server(suite)
         suite.supervisor.add("api", lambda stop: _serve(server, stop), restart=False)
         task = asyncio.create_task(suite.supervisor.run(signals=False))
@@ -52,15 +51,6 @@ async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
             await asyncio.sleep(QUICK)
         suite.port = server.servers[0].sockets[0].getsockname()[1]
         yield suite
-
-
-def _gateways(settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int) -> dict[str, Gateway]:
-    given = GatewaySettings()
-    if settings.sandbox:
-        given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
-    if given.uses_development_secret and not settings.in_development:
-        raise ValueError("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
-    return build_gateways(given, clock.business_time)
 
 
 def _server(suite: Suite) -> uvicorn.Server:

@@ -251,7 +251,7 @@ async def test_a_complaint_that_comes_between_planning_and_sending_stops_the_rem
         complaint_id=uuid4(),
         customer_id="C1",
         account_id=None,
-        category="collection_conduct",
+        category="contact_times",
         channel="phone",
         complexity=Complexity.SIMPLE,
         text="请不要再联系我",
