@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel
@@ -54,4 +55,6 @@ def created(content: Any, *, location: str, etag: str | None = None) -> Json:
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return orjson.Fragment(value.__pydantic_serializer__.to_json(value))
+    if isinstance(value, UUID):  # the driver's own subclass, which orjson does not take for one
+        return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
