@@ -30,6 +30,9 @@ _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 # Nine digits in a row, however they are spaced, or an @: somebody's number or address.
 _PERSONAL = re.compile(r"@|(?:\d[ \-.]?){8}\d")
 
+READ: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has it already (``If-None-Match``)"}}
+"""For the decorator of a route that answers by ``document``."""
+
 CaseReader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR)]
 Reader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR, Role.OPERATIONS)]
 Unmasker = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)]

@@ -77,6 +77,7 @@ Read = InboundEvent | Refused
 @router.post(
     "",
     response_model=EventAnswer | BatchAnswer,
+    summary="Send events",
     openapi_extra=_BODY,
     responses={
         202: {"model": EventAnswer, "description": "A single event is kept and will be applied later (parked)"},
@@ -176,7 +177,7 @@ def _why(error: Exception) -> str:
     return "it is nested too deeply." if isinstance(error, RecursionError) else f"{error}."
 
 
-@router.get("/{source:path}/{event_id}", response_model=RecordedAnswer)
+@router.get("/{source:path}/{event_id}", response_model=RecordedAnswer, summary="Read the answer to an event")
 async def get_event_answer(
     source: str,
     event_id: str,

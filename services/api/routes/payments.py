@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import CoreId, Instant, Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, CoreId, Instant, Reader, Text, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.payments import Payment, PaymentOut
@@ -57,6 +57,7 @@ async def list_payments(
     "/{payment_id}",
     response_model=PaymentOut,
     summary="Read one payment",
+    responses=READ | {409: {"description": "Several sources have a payment with this id"}},
 )
 async def get_payment(
     payment_id: CoreId,

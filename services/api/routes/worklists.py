@@ -12,7 +12,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, Reader, Text, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState
@@ -55,7 +55,7 @@ async def list_work(
     return answer_page(page, rows)
 
 
-@router.get("/{item_id}", response_model=WorkOut, summary="Read one work item")
+@router.get("/{item_id}", response_model=WorkOut, summary="Read one work item", responses=READ)
 async def get_work(item_id: UUID, caller: Reader, deps: Deps, request: Request) -> Response:
     """With its note for collectors, supervisors and compliance."""
     content, version = await _seen(deps.pool, deps, item_id, caller)
