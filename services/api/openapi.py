@@ -89,7 +89,7 @@ _KEY_HEADER = {
     "in": "header",
     "required": True,
     "description": "One value for one intended effect: the same key and body get the same answer, for seven days",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[A-Za-z0-9._:-]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 _IF_MATCH_HEADER = {
     "name": "If-Match",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -10,7 +9,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CoreId, Instant, Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, CoreId, Day, Instant, Reader, Text, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.payments import Payment, PaymentOut
@@ -33,8 +32,8 @@ async def list_payments(
     reversed: Annotated[bool | None, Query(description="Something of it was taken back")] = None,
     posted_from: Annotated[Instant | None, Query(description="Inclusive")] = None,
     posted_to: Annotated[Instant | None, Query(description="Exclusive")] = None,
-    value_from: Annotated[date | None, Query(description="Inclusive")] = None,
-    value_to: Annotated[date | None, Query(description="Inclusive")] = None,
+    value_from: Annotated[Day | None, Query(description="Inclusive")] = None,
+    value_to: Annotated[Day | None, Query(description="Inclusive")] = None,
 ) -> Json:
     """Payments, the newest first. A collector does not see payments that belong to nobody yet."""
     wanted = view.PaymentFilter(

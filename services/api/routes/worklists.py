@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, Day, Reader, Text, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState
@@ -38,7 +37,7 @@ async def list_work(
     bucket: Text | None = None,
     customer_id: Text | None = None,
     case_id: UUID | None = None,
-    due_before: date | None = None,
+    due_before: Day | None = None,
 ) -> Json:
     """Work on the caller's cases: the worst bucket first, then what has been due longest."""
     wanted = view.WorkFilter(

@@ -33,7 +33,8 @@ CHECKS = [
     checks.negative_data_rejection,
     checks.ignored_auth,
 ]
-# A read is too cheap to be refused for a query that it does not know.
+# A batch of events is taken whatever is in it, and each event in it refused on its own.
+TAKES_ANYTHING = {"receiveEvents"}
 CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {
@@ -64,7 +65,8 @@ class Target:
         if bad_path or not next(self._turns[name]):
             return
         if name not in self._known:
-            self._known[name] = dict(HAPPY[name].params(self.office))
+            params = HAPPY[name].params(self.office)
+            self._known[name] = {key: params[key] for key in case.path_parameters}
         case.path_parameters = dict(self._known[name])
         bad_header = case.meta is not None and case.meta.is_negative_at(ParameterLocation.HEADER)
         if "If-Match" in case.headers and not bad_header:
@@ -77,8 +79,22 @@ def target(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         yield Target(office)
 
 
+def only_a_header_is_wrong(case: Case) -> bool:
+    """Every header is a text by the time it is sent, so that one of the wrong type can not be told."""
+    negative = [place for place in ParameterLocation if case.meta is not None and case.meta.is_negative_at(place)]
+    return negative == [ParameterLocation.HEADER]
+
+
+@schemathesis.serializer("application/ndjson", "application/x-ndjson")
+def lines(ctx: schemathesis.SerializationContext, value: object) -> bytes:
+    data = getattr(value, "data", value)
+    return data if isinstance(data, bytes) else str(data).encode(errors="surrogatepass")
+
+
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), derandomize=not LONG)
 def test_what_is_answered_is_what_the_document_says(case: Case, target: Target) -> None:
     target.aim(case)
-    case.call_and_validate(base_url=target.office.url, headers=target.headers, checks=CHECKS)
+    name = case.operation.definition.raw["operationId"]
+    excluded = [checks.negative_data_rejection] if name in TAKES_ANYTHING or only_a_header_is_wrong(case) else []
+    case.call_and_validate(base_url=target.office.url, headers=target.headers, checks=CHECKS, excluded_checks=excluded)
