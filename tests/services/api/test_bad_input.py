@@ -129,6 +129,8 @@ def forged(core: CoreBanking, home: Path) -> dict[str, str]:
         "expires as text": signed(exp="tomorrow"),
         "nobody": signed(sub=None),
         "a list for a subject": signed(sub=["a"]),
+        "a number for a subject": signed(sub=7),
+        "expires after the end of time": signed(exp=10**400),
         "NUL in the subject": signed(sub="a\0b"),
     }
 
