@@ -7,20 +7,18 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, instants
-from services.demo_report import LogCheck, check_log, tables
+from services.demo_report import report
 from services.local import LocalSettings, Suite, running, settle_memory
-from shared.adapters.postgres import digest, invariants
 from shared.adapters.synthetic import portfolio
 from shared.application.principal import Role
 from shared.runtime.logging import configure_logging
@@ -57,7 +55,7 @@ async def _demo(home: Path, lines: list[bytes]) -> int:
         await _drive(suite, lines, console)
         elapsed = perf_counter() - began
         async with suite.pool.acquire() as conn:
-            return await _report(conn, home, console, len(lines), elapsed)
+            return await report(conn, home, console, len(lines), elapsed)
 
 
 async def _drive(suite: Suite, lines: Iterable[bytes], console: Console) -> None:
@@ -74,39 +72,3 @@ async def _drive(suite: Suite, lines: Iterable[bytes], console: Console) -> None
         async with httpx.AsyncClient(base_url=url, timeout=120) as client:
             driver = Driver(suite.pool, client, token, wake=suite.wake, progress=show)
             await driver.drive(instants(lines))
-
-
-async def _report(conn: Any, home: Path, console: Console, events: int, elapsed: float) -> int:
-    for title, columns, rows in await tables(conn):
-        table = Table(*columns, title=title, title_justify="left")
-        for row in rows:
-            table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-        console.print(table)
-    sent = await check_log(conn, home / "sandbox" / "log.ndjson")
-    findings = await invariants.check(conn)
-    _say_laws(console, findings, sent)
-    console.print(f"outcome digest {await digest.outcome_digest(conn)}")
-    console.print(f"facts digest   {await digest.facts_digest(conn)}")
-    console.print(f"{events:,} events in {elapsed:.1f} s")
-    return 1 if findings or sent.broken else 0
-
-
-def _say_laws(console: Console, findings: list[Any], sent: LogCheck) -> None:
-    broken = {finding.law for finding in findings}
-    table = Table("law", "verdict", title="Laws checked", title_justify="left")
-    for law in invariants.LAWS:
-        table.add_row(law, "BROKEN" if law in broken else "holds")
-    console.print(table)
-    for finding in findings:
-        console.print(f"[red]{finding}")
-    checks = (
-        ("outside the permitted hours", sent.outside_hours),
-        ("over a daily cap", sent.over_cap),
-        ("second copies of one reference", sent.second_copies),
-        ("not ours", sent.unknown),
-        ("said twice", sent.repeated),
-    )
-    table = Table("of what the providers received", "entries", title=f"{sent.entries:,} entries in the providers' log")
-    for what, found in checks:
-        table.add_row(what, str(len(found)))
-    console.print(table)

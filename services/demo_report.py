@@ -12,7 +12,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
+from rich.console import Console
+from rich.table import Table as RichTable
 
+from shared.adapters.postgres import digest, invariants
 from shared.domain.money import decimal_text
 
 OPENS, CLOSES = time(8), time(22)  # China's hours for contact, half-open
@@ -131,3 +134,42 @@ def _read(log: Path) -> Iterator[Any]:
         for line in lines:
             if line.endswith(b"\n"):
                 yield orjson.loads(line)
+
+
+async def report(conn: Any, home: Path, console: Console, events: int, elapsed: float) -> int:
+    """Print what happened; 1 when a law is broken, else 0."""
+    for title, columns, rows in await tables(conn):
+        table = RichTable(*columns, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        console.print(table)
+    sent = await check_log(conn, home / "sandbox" / "log.ndjson")
+    findings = await invariants.check(conn)
+    _say_laws(console, findings, sent)
+    console.print(f"outcome digest {await digest.outcome_digest(conn)}")
+    console.print(f"facts digest   {await digest.facts_digest(conn)}")
+    console.print(f"{events:,} events in {elapsed:.1f} s")
+    return 1 if findings or sent.broken else 0
+
+
+def _say_laws(console: Console, findings: list[Any], sent: LogCheck) -> None:
+    broken = {finding.law for finding in findings}
+    table = RichTable("law", "verdict", title="Laws checked", title_justify="left")
+    for law in invariants.LAWS:
+        table.add_row(law, "BROKEN" if law in broken else "holds")
+    console.print(table)
+    for finding in findings:
+        console.print(f"[red]{finding}")
+    checks = (
+        ("outside the permitted hours", sent.outside_hours),
+        ("over a daily cap", sent.over_cap),
+        ("second copies of one reference", sent.second_copies),
+        ("not ours", sent.unknown),
+        ("said twice", sent.repeated),
+    )
+    table = RichTable(
+        "of what the providers received", "entries", title=f"{sent.entries:,} entries in the providers' log"
+    )
+    for what, found in checks:
+        table.add_row(what, str(len(found)))
+    console.print(table)

@@ -65,6 +65,7 @@ class Parts:
     clock: BusinessClock
     gateways: Mapping[str, Gateway]
     sandbox_url: str
+    service: str  # how suites of this home are known among the workers
 
 
 async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
@@ -87,13 +88,15 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     reminding, sender = notifier.compose(
         work("notifier"), deps.shelf, parts.gateways, parts.clock, instance=instance, poll=poll
     )
-    relay = InProcessRelay(pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken)
+    relay = InProcessRelay(
+        pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken, delivered=sender.wake.set
+    )
     retriers = [
         Retrier(work("scheduler"), planner.name, own_events(planner, chores.read_parked)),
         Retrier(work("notifier"), reminding.name, own_events(reminding, chores.read_parked)),
         Retrier(work("api"), "intake", inbound_events(deps.shelf)),
     ]
-    await chores.take_over(stack, pools["notifier"], instance)
+    await chores.take_over(stack, pools["notifier"], instance, parts.service)
     await ensure_housekeeping(work("scheduler"))
     supervisor = Supervisor(grace=settings.grace)
     supervisor.add("relay", relay.run)

@@ -156,12 +156,18 @@ def _due_under(
 ) -> tuple[list[Selection], Selection | None]:
     standing = outlook.standings[index]
     candidates: list[tuple[datetime, datetime, int, Step]] = []
+    next_at: datetime | None = None
     for step, due_at in outlook.timetable.instants(standing.segment, anchor, outlook.zone):
+        if next_at is not None and due_at > next_at:
+            break  # the ladder is in the order of time, and no step is due before its place on it
         if step.id in taken or not step.conditions.enough_past_due(standing.past_due):
             continue
         at = _effective(outlook, step, standing, due_at)
         if at is not None and (until is None or at < until):
             candidates.append((at, due_at, step.rank, step))
+            # A step that was cancelled does not come, so the ladder is read on past it.
+            if at > now and (next_at is None or at < next_at) and not _settled(outlook, step.id, anchor):
+                next_at = at
     candidates.sort(key=lambda candidate: candidate[:3])
     due: list[Selection] = []
     coming: Selection | None = None
@@ -170,7 +176,7 @@ def _due_under(
         selection = Selection(step, anchor, due_at, at, last_at_once, index)
         if at <= now:
             due.append(selection)
-        elif selection.newest:
+        elif selection.newest and not _decided(outlook, selection):  # a cancelled one does not come
             coming = selection
             break
     return due, coming
@@ -206,7 +212,11 @@ def reconcile(outlook: Outlook, selections: Iterable[Selection], coming: Selecti
 
 
 def _decided(outlook: Outlook, selection: Selection) -> bool:
-    known = outlook.record.get((selection.step.id, selection.anchor))
+    return _settled(outlook, selection.step.id, selection.anchor)
+
+
+def _settled(outlook: Outlook, step_id: str, anchor: date) -> bool:
+    known = outlook.record.get((step_id, anchor))
     return known is not None and known.state not in UNDECIDED
 
 

@@ -72,8 +72,9 @@ async def due_work(connection: Any, count: int) -> float:
         "create table bench_due (id bigint primary key, customer_id text, due_at timestamptz, state text)"
     )
     await connection.execute(
-        "insert into bench_due select n, 'CUS' || n, now() + case when n <= $1 then '-1 hour' else '1 day' end::interval,"
-        " 'planned' from generate_series(1, $1::bigint * 6) n",
+        "insert into bench_due select n, 'CUS' || n,"
+        " now() + case when n <= $1 then '-1 hour' else '1 day' end::interval, 'planned'"
+        " from generate_series(1, $1::bigint * 6) n",
         count,
     )
     await connection.execute("create index on bench_due (due_at) where state = 'planned'")

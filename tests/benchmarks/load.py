@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from time import perf_counter
+from typing import Any
 
 from tests.benchmarks.outcome import Rate, percentile
 
@@ -15,11 +16,10 @@ class _Connection(asyncio.Protocol):
         self._load = load
         self._buffer = b""
         self._began = 0.0
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._ask()
 
@@ -42,7 +42,6 @@ class _Connection(asyncio.Protocol):
             self.ended.set_result(None)
 
     def _ask(self) -> None:
-        assert self._transport is not None
         request = self._load.following()
         if request is None:
             self._transport.close()
@@ -76,7 +75,8 @@ async def run_load(
     made = await asyncio.gather(
         *(loop.create_connection(lambda: _Connection(load), "127.0.0.1", port) for _ in range(connections))
     )
-    await asyncio.gather(*(protocol.ended for _, protocol in made))
+    async with asyncio.timeout(seconds + 30):
+        await asyncio.gather(*(protocol.ended for _, protocol in made))
     took = perf_counter() - began
     if set(load.statuses) != {status}:
         raise RuntimeError(f"expected only {status}, got {dict(load.statuses)}")

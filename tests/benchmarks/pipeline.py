@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -111,7 +112,7 @@ async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> Non
 
 async def _relayed(suite: Suite, consumers: Sequence[Consumer]) -> float:
     """The seconds until the outbox is empty."""
-    relay = InProcessRelay(suite.pool, _work(suite), consumers)
+    relay = InProcessRelay(suite.pool, _work(suite), consumers, wake=asyncio.Event())
     began = perf_counter()
     while await relay.deliver():
         pass

@@ -28,6 +28,7 @@ from services.api import measures
 from services.api.app import create_app
 from services.api.deps import make_deps
 from services.embedded import LocalSettings
+from services.local import settle_memory
 from shared.adapters.postgres.pool import Pool
 
 
@@ -134,4 +135,5 @@ async def served(kind: str, dsn: str, home: Path) -> AsyncIterator[tuple[int, in
 
 if __name__ == "__main__":
     os.environ.setdefault("ARREARS_ENVIRONMENT", "development")
+    settle_memory()
     uvloop.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

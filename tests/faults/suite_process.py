@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -25,10 +26,12 @@ READY_WITHIN = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody takes while the suite is down between two lives: below those that connections are given."""
+    for port in itertools.count(20_000 + os.getpid() % 10_000):
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the loop has no end")
 
 
 class SuiteProcess:
@@ -51,19 +54,25 @@ class SuiteProcess:
             "ARREARS_SMS_QUERY_DELAY": "PT0.2S",
             "ARREARS_LOG_LEVEL": "ERROR",
         }
+        self._complaints = home / "suite.stderr"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.local", env=self._environment, stdout=asyncio.subprocess.DEVNULL
-        )
+        with self._complaints.open("ab") as complaints:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "services.local"),
+                env=self._environment,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=complaints,
+            )
         async with httpx.AsyncClient(base_url=self.url) as client, asyncio.timeout(READY_WITHIN):
             while True:
                 with suppress(httpx.TransportError):
                     if (await client.get("/readyz")).status_code == 200:
                         return
                 if self._process.returncode is not None:
-                    raise RuntimeError("the suite did not start; its reason stands above")
+                    said = self._complaints.read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"the suite ended with {self._process.returncode} instead of starting: {said}")
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:

@@ -55,10 +55,11 @@ async def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
     home = tmp_path / "killed"
     async with a_world(home) as (suite, pool, driver):
         finished = asyncio.Event()
-        killer = asyncio.create_task(kill_now_and_then(suite, pool, finished))
-        await driver.drive(three_months(CUSTOMERS))
-        finished.set()
-        phases = await killer
+        async with asyncio.TaskGroup() as both:
+            killer = both.create_task(kill_now_and_then(suite, pool, finished))
+            await driver.drive(three_months(CUSTOMERS))
+            finished.set()
+        phases = killer.result()
         await driver.quiet()
         async with pool.acquire() as conn:
             sent = await check_log(conn, home / "sandbox" / "log.ndjson")

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
+from services.api.fields import CoreId, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CaseReader, CoreId, Text, answer_page, document, policy_of, scope_of
+from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.accounts import (

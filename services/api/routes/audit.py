@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import Query
 
 from services.api.deps import Deps
+from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import Instant, Text, answer_page
+from services.api.reading import answer_page
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.operations import AuditHead, AuditOut

@@ -10,9 +10,10 @@ from fastapi import Query, Request, Response
 
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
+from services.api.fields import Instant, Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Instant, Reader, Text, answer_page, document, policy_of, scope_of
+from services.api.reading import READ, Reader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas import complaints as schema

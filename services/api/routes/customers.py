@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
+from services.api.fields import CoreId, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CaseReader, CoreId, Text, Unmasker, answer_page, document, scope_of
+from services.api.reading import READ, CaseReader, Unmasker, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.customers import Customer, CustomerOut, CustomerSearch, Unmask, Unmasked

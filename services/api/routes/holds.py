@@ -9,9 +9,10 @@ from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
+from services.api.fields import Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas.holds import HoldIn, HoldKindName, HoldOut, HoldRelease

@@ -8,8 +8,9 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
+from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Instant, Reader, Text, Unmasker, answer_page, document, scope_of
+from services.api.reading import READ, Reader, Unmasker, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.messages import (

@@ -9,8 +9,9 @@ import asyncpg
 from fastapi import Path, Query
 
 from services.api.deps import Deps
+from services.api.fields import Text
 from services.api.paging import Page, Paging
-from services.api.reading import Text, answer_page
+from services.api.reading import answer_page
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.operations import (

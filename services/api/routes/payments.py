@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
+from services.api.fields import CoreId, Day, Instant, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CoreId, Day, Instant, Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.payments import Payment, PaymentOut

@@ -8,7 +8,8 @@ from fastapi import Request, Response
 
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
-from services.api.reading import READ, CoreId, Reader, document, scope_of
+from services.api.fields import CoreId
+from services.api.reading import READ, Reader, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.preferences import ContactChannel, Preference, PreferenceIn, Preferences

@@ -7,9 +7,10 @@ from typing import Literal
 from fastapi import Response
 
 from services.api.deps import Deps
+from services.api.fields import Text
 from services.api.limits import Identifier
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, Text, answer_page
+from services.api.reading import Reader, answer_page
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.policies import Channel, Language, PreviewIn, PreviewOut, TemplateOut

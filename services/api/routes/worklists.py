@@ -10,8 +10,9 @@ from fastapi import Query, Request, Response
 
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
+from services.api.fields import Day, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Day, Reader, Text, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.reading import Text
+from services.api.fields import Text
 
 AccountStatus = Literal["open", "closed", "charged_off"]
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.fields import Instant
 from services.api.limits import LongText
-from services.api.reading import Instant
 from services.api.schemas.codes import ReasonCode, Subject
 
 

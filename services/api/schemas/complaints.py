@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from services.api.fields import Instant, Reason, Text
 from services.api.limits import LongText
-from services.api.reading import Instant, Reason, Text
 from services.api.schemas.codes import ReasonCode, Subject
 
 ComplaintStateName = Literal["received", "acknowledged", "responded", "resolved", "escalated"]

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.api.fields import Reason
 from services.api.limits import ShortText
-from services.api.reading import Reason
 
 PointKind = Literal["mobile", "phone", "email", "address"]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.reading import Instant, Text
+from services.api.fields import Instant, Text
 from services.api.schemas.codes import ReasonCode
 
 HoldKindName = Literal[

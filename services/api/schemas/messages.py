@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.reading import Reason
+from services.api.fields import Reason
 
 MessageState = Literal["planned", "deferred", "suppressed", "submitting", "done", "in_doubt", "failed"]
 AttemptState = Literal["sending", "accepted", "rejected", "in_doubt", "delivered", "undelivered", "released"]

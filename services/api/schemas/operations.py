@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.reading import Reason
+from services.api.fields import Reason
 
 
 class QueueOut(BaseModel):

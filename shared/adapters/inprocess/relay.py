@@ -7,7 +7,7 @@ so a crash between makes a second delivery, which the inbox drops.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -22,7 +22,9 @@ log = structlog.get_logger(__name__)
 
 
 class InProcessRelay:
-    """Delivers to ``consumers``. ``wake`` is set by whoever leaves news in the outbox; a slow poll stands behind it."""
+    """Delivers to ``consumers``. ``wake`` is set by whoever leaves news in the outbox; a slow poll stands behind it.
+
+    ``delivered`` is called after each batch, for whoever waits for what consumers write."""
 
     def __init__(
         self,
@@ -33,12 +35,14 @@ class InProcessRelay:
         wake: asyncio.Event,
         batch: int = 1000,
         poll: float = 0.5,
+        delivered: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._work = work
         self._consumers = consumers
         self._batch = batch
         self._poll = poll
+        self._delivered = delivered
         self.wake = wake
         self.held = False
 
@@ -65,6 +69,7 @@ class InProcessRelay:
                 "update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])",
                 [row["seq"] for row in rows],
             )
+        self._delivered()
         return len(rows)
 
 

@@ -18,7 +18,8 @@ class HousekeepingTables(Session):
             "unmatched_payments": await self._delete(
                 f"""
                 delete from payments where (source, payment_id) in (
-                    select source, payment_id from payments where not matched and received_at < $2 - $1::interval
+                    select source, payment_id from payments
+                    where not matched and received_at < $2::timestamptz - $1::interval
                     order by received_at limit {_AT_ONCE})
                 """,  # noqa: S608 - a constant
                 unmatched,

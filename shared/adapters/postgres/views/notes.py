@@ -13,7 +13,7 @@ async def get_note(conn: Any, case_id: UUID, note_id: UUID, scope: Scope) -> dic
     where = Where().add("n.note_id = {}", note_id).add("n.case_id = {}", case_id).sees_case("c", scope)
     row = await conn.fetchrow(
         f"""
-        select n.note_id, n.case_id, n.author, n.written_at, n.text_enc as text
+        select n.note_id::text, n.case_id::text, n.author, n.written_at, n.text_enc as text
         from notes n join cases c on c.case_id = n.case_id {where}
         """,  # noqa: S608 - built of constants
         *where.args,

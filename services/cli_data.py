@@ -1,0 +1,69 @@
+"""``arrears digest``, ``laws`` and ``synth``: what the book holds, whether our laws hold, and a feed to try them on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from contextlib import nullcontext
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli_home import reading
+from shared.adapters.postgres import digest as digests
+from shared.adapters.postgres import invariants
+from shared.adapters.synthetic import portfolio
+
+
+def digest(
+    outcome: Annotated[bool, typer.Option("--outcome/--facts", help="Follow-ups and messages too.")] = False,
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Days past due on this date.")] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="What is hashed, to compare two runs line by line.")] = False,
+) -> None:
+    """Hash what the book holds: the same events, however they came, give the same digest."""
+    day = None if on is None else on.date()
+    asyncio.run(_print_lines(outcome, day) if lines else _print_digest(outcome, day))
+
+
+async def _print_digest(outcome: bool, on: date | None) -> None:
+    async with reading() as conn:
+        typer.echo(await (digests.outcome_digest(conn, on) if outcome else digests.facts_digest(conn, on)))
+
+
+async def _print_lines(outcome: bool, on: date | None) -> None:
+    async with reading() as conn, digests.snapshot(conn):
+        async for line in digests.outcome_lines(conn, on) if outcome else digests.facts_lines(conn, on):
+            sys.stdout.buffer.write(line)
+
+
+def laws() -> None:
+    """Ask the whole database whether our laws hold; exit 1 when one is broken."""
+    found = asyncio.run(_ask_laws())
+    broken = Counter(finding.law for finding in found)
+    for law in invariants.LAWS:
+        typer.echo(f"{law:<4} {'broken' if broken[law] else 'holds'}")
+        for finding in (each for each in found if each.law == law):
+            typer.echo(f"     {finding.count} x {finding.what}: {', '.join(finding.sample)}")
+    raise typer.Exit(1 if found else 0)
+
+
+async def _ask_laws() -> list[invariants.Finding]:
+    async with reading() as conn:
+        return await invariants.check(conn)
+
+
+def synth(
+    customers: Annotated[int, typer.Option(min=1, max=99_999_999)] = 1000,
+    months: Annotated[int, typer.Option(min=1, max=120)] = 6,
+    seed: int = 1,
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m"], help="The first month.")] = datetime(2026, 4, 1),  # noqa: DTZ001
+    out: Annotated[Path | None, typer.Option(help="A file; else standard output.")] = None,
+) -> None:
+    """Make up a portfolio: our inbound feed as NDJSON, in the order of time, the same for the same seed."""
+    feed = portfolio(customers, months, seed, start.date())
+    with out.open("wb") if out is not None else nullcontext(sys.stdout.buffer) as file:
+        for line in feed:
+            file.write(line)

@@ -1,0 +1,65 @@
+"""The README's tour, pasted into a shell: what it promises is what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.local import LocalSettings, running
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKENS = 'make() { "$PYTHON" -m services.cli token --role "${3#ROLE=}"; }\n'
+
+
+def tour(readme: str) -> str:
+    text = (ROOT / readme).read_text()
+    return "\n".join(re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+async def test_the_tour_does_what_it_says(tmp_path: Path) -> None:
+    settings = LocalSettings(home=tmp_path, api_port=0, sandbox_http_port=0, sandbox_smtp_port=0, durable=False)
+    async with running(settings) as suite:
+        script = tour("README.md").replace("http://127.0.0.1:8000", f"http://127.0.0.1:{suite.port}")
+        script = script.replace("http://127.0.0.1:8025", suite.sandbox_url)
+        said = await bash("set -euo pipefail\n" + TOKENS + script, tmp_path)
+    assert said.count('"answer": "accepted"') == 2
+    reported, paid = said.split('"answer": "accepted"')[1:]
+    assert '"state": "open"' in reported
+    assert re.search(r'"step": "m1-first-sms",.*?"state": "done"', reported, re.DOTALL)
+    assert re.search(r'"step": "m1-second-sms",.*?"state": "planned"', reported, re.DOTALL)
+    assert "1234" in reported.partition("【")[2]
+    assert '"step": "m1-second-sms"' not in paid
+    assert '"to_bring_current": 0' in paid
+    assert '"template": "thanks-cured"' in paid
+    assert '"what": "case.cured"' in paid
+    assert '"name": "outbox"' in paid
+
+
+def test_the_tour_is_the_same_in_chinese() -> None:
+    assert without_comments(tour("README.zh-CN.md")) == without_comments(tour("README.md"))
+
+
+def without_comments(script: str) -> list[str]:
+    return [line.partition(" # ")[0].rstrip() for line in script.splitlines() if not line.startswith("#")]
+
+
+async def bash(script: str, home: Path) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        script,
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": sys.executable, "ARREARS_HOME": str(home)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, wrong = await process.communicate()
+    assert process.returncode == 0, wrong.decode()[-2000:] + out.decode()[-2000:]
+    return out.decode()
