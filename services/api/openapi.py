@@ -138,8 +138,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = _PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for name, example in EXAMPLES.items():
-        schemas[name]["examples"] = [example]  # and not what FastAPI makes of examples: it drops every null
+    for name in EXAMPLES.keys() & schemas.keys():
+        schemas[name]["examples"] = [EXAMPLES[name]]  # and not what FastAPI makes of examples: it drops every null
     for route in api_routes(app):
         for method in route.methods or ():
             operation = document["paths"].get(route.path_format, {}).get(method.lower())
