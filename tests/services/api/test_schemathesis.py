@@ -57,17 +57,15 @@ class Target:
         self.office = office
         self.headers = {"Authorization": f"Bearer {office.token(*EVERYBODY)}"}
         self._turns: dict[str, Iterator[bool]] = defaultdict(lambda: itertools.cycle((True, True, False)))
-        self._known: dict[str, dict[str, str]] = {}
+        # Before anything is attacked: later a lucky guess may have used up the last one of a kind.
+        self._known = {name: happy.params(office) for name, happy in HAPPY.items()}
 
     def aim(self, case: Case) -> None:
         name = case.operation.definition.raw["operationId"]
         bad_path = case.meta is not None and case.meta.is_negative_at(ParameterLocation.PATH)
         if bad_path or not next(self._turns[name]):
             return
-        if name not in self._known:
-            params = HAPPY[name].params(self.office)
-            self._known[name] = {key: params[key] for key in case.path_parameters}
-        case.path_parameters = dict(self._known[name])
+        case.path_parameters = {key: self._known[name][key] for key in case.path_parameters}
         bad_header = case.meta is not None and case.meta.is_negative_at(ParameterLocation.HEADER)
         if "If-Match" in case.headers and not bad_header:
             case.headers["If-Match"] = "*"
