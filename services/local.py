@@ -19,6 +19,7 @@ import uvloop
 from services import starter
 from services.api import measures
 from services.api.app import create_app
+from services.api.wire import BoundedHttp
 from services.chores import HomeInUse, be_alone
 from services.embedded import CannotStart, LocalSettings, open_database, open_gateways, open_port, open_sandbox
 from services.suite import QUICK, Parts, Suite, compose
@@ -60,7 +61,7 @@ def _server(suite: Suite) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        http=BoundedHttp,
     )
     return uvicorn.Server(config)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from services.api.app import create_app
 from services.api.deps import make_deps
 from services.api.dev_issuer import ISSUER, DevIssuer
 from services.api.settings import ApiSettings
+from services.api.wire import BoundedHttp
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.wall_clock import wall_seconds
@@ -267,7 +269,7 @@ async def test_a_csv_file_whose_header_is_wrong_is_refused_as_a_whole(core: Core
 
 async def test_what_only_a_socket_can_send(core: CoreBanking) -> None:
     """Requests that no library would write: headers without end, a body cut off, bytes that are no text."""
-    server = uvicorn.Server(uvicorn.Config(core.app, port=0, log_config=None, lifespan="off", http="httptools"))
+    server = uvicorn.Server(uvicorn.Config(core.app, port=0, log_config=None, lifespan="off", http=BoundedHttp))
     running = asyncio.create_task(server._serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -275,8 +277,8 @@ async def test_what_only_a_socket_can_send(core: CoreBanking) -> None:
     bearer = b"authorization: Bearer " + core.issuer.make_token(Role.CORE_BANKING).encode() + b"\r\n"
     for story, raw, statuses in (
         ("no HTTP", b"hello\r\n\r\n", {400}),
-        ("headers without end", b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: " + b"x" * 200_000 + b"\r\n\r\n",
-         {400, 431, 200}),
+        ("headers without end", b"GET /healthz HTTP/1.1\r\nhost: a\r\nx: " + b"x" * (2 << 20) + b"\r\n\r\n",
+         {431, None}),
         ("bytes in the path", b"GET /v1/customers/\xff\xfe HTTP/1.1\r\nhost: a\r\n" + bearer + b"\r\n", {400, 403}),
         ("bytes in the query", b"GET /v1/imports?state=\xff HTTP/1.1\r\nhost: a\r\n" + bearer + b"\r\n", {400, 422}),
         ("bytes in a header", b"GET /v1/imports HTTP/1.1\r\nhost: a\r\nif-none-match: \xff\xfe\r\n" + bearer + b"\r\n",
@@ -309,11 +311,13 @@ async def test_what_only_a_socket_can_send(core: CoreBanking) -> None:
 async def _status(port: int, raw: bytes, *, cut: bool = False) -> int | None:
     """Send, and hang up when it is to be ``cut``; the status that came back, if any."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(raw)
-    await writer.drain()
-    if cut:
-        writer.write_eof()
-    async with asyncio.timeout(10):
-        first = await reader.readline()
+    first = b""
+    with contextlib.suppress(ConnectionError):  # whoever hangs up on us in the middle does not wait for the rest
+        writer.write(raw)
+        await writer.drain()
+        if cut:
+            writer.write_eof()
+        async with asyncio.timeout(10):
+            first = await reader.readline()
     writer.close()
     return int(first.split()[1]) if first else None
