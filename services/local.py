@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 
 from services import starter
-from services.api import measures
+from services.api import measures, wire
 from services.api.app import create_app
 from services.chores import HomeInUse, be_alone
 from services.embedded import CannotStart, LocalSettings, open_database, open_gateways, open_port, open_sandbox
@@ -60,7 +60,7 @@ def _server(suite: Suite) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        http=wire.BoundedHttp,
     )
     return uvicorn.Server(config)
 

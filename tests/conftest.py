@@ -95,19 +95,19 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     """A fresh copy of the migrated template, dropped after the test with whatever is still connected to it."""
-    async with _copy_of_template(postgres) as copy:
+    async with copy_of_template(postgres) as copy:
         yield copy
 
 
 @pytest.fixture
 async def other_database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     """A second one, for tests that compare two."""
-    async with _copy_of_template(postgres) as copy:
+    async with copy_of_template(postgres) as copy:
         yield copy
 
 
 @contextlib.asynccontextmanager
-async def _copy_of_template(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+async def copy_of_template(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     await _administer(postgres, f"create database {name} template {TEMPLATE} strategy file_copy")
     yield Database(name, postgres)

@@ -97,6 +97,7 @@ def _application(routers: Sequence[APIRouter], version: str, **parts: Any) -> Fa
         version=version,
         summary="Collections follow-up for overdue credit-card accounts",
         description=_DESCRIPTION,
+        openapi_tags=[{"name": name, "description": about} for name, about in openapi.TAGS.items()],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,  # Swagger's and Redoc's pages load scripts from elsewhere
         redoc_url=None,

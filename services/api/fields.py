@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_RFC_3339 = re.compile(_DAY.pattern + "[Tt ]")
 # Nine digits in a row, however they are spaced, or an @: somebody's number or address.
 _PERSONAL = re.compile(r"@|(?:\d[ \-.]?){8}\d")
 
@@ -18,6 +20,18 @@ def _believable(instant: datetime) -> datetime:
     if not _EARLIEST < instant < _LATEST:
         raise ValueError("is not a believable instant")
     return instant
+
+
+def _written_out(value: object) -> object:
+    if not isinstance(value, str) or not _RFC_3339.match(value):  # a bare number would be taken for a Unix time
+        raise ValueError("write it out, as in 2026-07-06T10:00:00+08:00")
+    return value
+
+
+def _day_written_out(value: object) -> object:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("write it out, as in 2026-07-06")
+    return value
 
 
 def _no_nul(text: str) -> str:
@@ -38,8 +52,11 @@ CoreId = Annotated[str, Path(min_length=1, max_length=200), AfterValidator(_no_n
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nul)]
 """What a list can be filtered by: an id or a code."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_believable)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_believable)]
 """An instant with its offset, near enough to our time that the database can hold it in any zone."""
+
+Day = Annotated[date, BeforeValidator(_day_written_out)]
+"""A date without a time, in a query."""
 
 Reason = Annotated[str, Field(min_length=3, max_length=500), AfterValidator(_no_nul), AfterValidator(_impersonal)]
 """Why somebody did something that is audited; holds nothing personal, because the audit trail is never erased."""

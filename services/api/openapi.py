@@ -16,10 +16,31 @@ from fastapi.routing import APIRoute
 
 from services.api.errors import MEDIA_TYPE, PROBLEM_BASE
 from services.api.etags import requires_if_match
+from services.api.examples import EXAMPLES
 from services.api.idempotency import requires_key
 from services.api.limits import MAX_IDEMPOTENCY_KEY
+from services.api.paging import is_paged
 from services.api.routing import api_routes, guard_of
 
+TAGS = {
+    "accounts": "Card accounts, as reported and as later payments leave them",
+    "cases": "Cases: whose, how bad, what happened, what comes next and why",
+    "customers": "Customers, masked, and how they may be contacted",
+    "payments": "Payments and what was taken back of them",
+    "follow-ups": "Steps of the ladder: planned, put off, called off",
+    "messages": "What was, is and will be said to whom",
+    "templates": "The texts of messages",
+    "policies": "The rules that ladders and buckets follow",
+    "ops": "Queues, workers, providers, and events that were given up",
+    "audit": "Who saw or decided what, and why",
+    "events": "Facts from the core-banking system",
+    "imports": "Files of such facts",
+    "callbacks": "Delivery reports from providers",
+    "complaints": "Complaints and their clocks",
+    "holds": "Who is to be left in peace",
+    "worklists": "What people have to do",
+    "health": "Whether this process lives and can work",
+}
 _DESCRIPTIONS = {
     400: "The request is malformed",
     401: "No valid access token",
@@ -33,6 +54,8 @@ _DESCRIPTIONS = {
     428: "If-Match is missing",
     503: "A part is missing for now; Retry-After says when to ask again",
 }
+_TEXT = {"type": "string"}
+_PROBLEM_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "title": "Problem",
@@ -47,6 +70,7 @@ _PROBLEM: dict[str, Any] = {
         "trace_id": {"type": "string", "description": "Quote it when you ask us"},
         "errors": {
             "type": "array",
+            "description": "What is wrong where, when that can be said",
             "items": {
                 "type": "object",
                 "required": ["in", "pointer", "reason", "code"],
@@ -65,7 +89,7 @@ _KEY_HEADER = {
     "in": "header",
     "required": True,
     "description": "One value for one intended effect: the same key and body get the same answer, for seven days",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[A-Za-z0-9._:-]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 _IF_MATCH_HEADER = {
     "name": "If-Match",
@@ -73,6 +97,18 @@ _IF_MATCH_HEADER = {
     "required": True,
     "description": "The ETag of what the edit is based on",
     "schema": {"type": "string", "examples": ['"7"'], "pattern": '^("[A-Za-z0-9-]+"|\\*)$'},
+}
+_IF_NONE_MATCH_HEADER = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of what the caller has: 304 while it is still that",
+    "schema": {"type": "string", "examples": ['"7"']},
+}
+_HEADERS = {
+    "ETag": {"description": "Its version; what If-Match and If-None-Match take", "schema": _TEXT},
+    "Link": {"description": "Where the next page is (``rel=next``), unless this is the last", "schema": _TEXT},
+    "Location": {"description": "Where to find it from now on", "schema": _TEXT},
 }
 
 
@@ -102,6 +138,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = _PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for name in EXAMPLES.keys() & schemas.keys():
+        schemas[name]["examples"] = [EXAMPLES[name]]  # and not what FastAPI makes of examples: it drops every null
     for route in api_routes(app):
         for method in route.methods or ():
             operation = document["paths"].get(route.path_format, {}).get(method.lower())
@@ -114,29 +152,34 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     calls = list(_calls(route.dependant))
     creates, edits = any(map(requires_key, calls)), any(map(requires_if_match, calls))
     guard = guard_of(route.dependant)
+    responses = operation["responses"]
+    reads = "304" in responses
     parameters = operation.setdefault("parameters", [])
-    parameters += [_KEY_HEADER] * creates + [_IF_MATCH_HEADER] * edits
+    parameters += [_KEY_HEADER] * creates + [_IF_MATCH_HEADER] * edits + [_IF_NONE_MATCH_HEADER] * reads
     if guard is not None:
         operation["x-roles"] = sorted(guard.roles)
     if not parameters:
         del operation["parameters"]
     expected = {503: True}
     expected |= dict.fromkeys((401, 403), guard is not None)
-    # A creation may name a thing that is not there; an act on a thing may come in a state that does not allow it.
-    acts = bool(route.param_convertors) and "POST" in (route.methods or ())
-    expected |= {404: bool(route.param_convertors) or creates, 409: creates or edits or acts, 412: edits, 428: edits}
+    expected |= {404: bool(route.param_convertors), 409: creates or edits, 412: edits, 428: edits}
     expected |= dict.fromkeys((400, 422), bool(parameters) or "requestBody" in operation)
     expected |= dict.fromkeys((413, 415), "requestBody" in operation)
-    responses = operation["responses"]
     for status, applies in expected.items():
         if applies and (str(status) not in responses or status == 422):
             responses[str(status)] = _problem(status)
+    for status, response in responses.items():
+        if status >= "400" and "content" not in response:
+            response["content"] = _PROBLEM_CONTENT
+    names = ["Location"] * creates + ["ETag"] * (edits or reads) + ["Link"] * any(map(is_paged, calls))
+    if names:
+        responses["201" if creates else "200"]["headers"] = {name: _HEADERS[name] for name in names}
 
 
 def _problem(status: int) -> dict[str, Any]:
     response: dict[str, Any] = {
         "description": _DESCRIPTIONS[status],
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": _PROBLEM_CONTENT,
     }
     if status == 401:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}

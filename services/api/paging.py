@@ -104,6 +104,10 @@ async def _page_request(
 Paging = Annotated[PageRequest, Depends(_page_request)]
 
 
+def is_paged(call: object) -> bool:
+    return call is _page_request
+
+
 def _scope(request: Request) -> str:
     """Path and filters, without what may change from page to page."""
     filters = sorted(pair for pair in _query(request) if pair[0] not in {"cursor", "limit"})

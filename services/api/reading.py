@@ -22,6 +22,9 @@ from shared.application.refusals import Unavailable
 from shared.domain.policy import Policy
 
 _SEES_ALL = (Role.SUPERVISOR, Role.COMPLIANCE, Role.OPERATIONS, Role.AUDITOR)
+READ: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has it already (``If-None-Match``)"}}
+"""For the decorator of a route that answers by ``document``."""
+
 CaseReader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR)]
 Reader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR, Role.OPERATIONS)]
 Unmasker = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)]

@@ -55,6 +55,6 @@ def created(content: Any, *, location: str, etag: str | None = None) -> Json:
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return orjson.Fragment(value.__pydantic_serializer__.to_json(value))
-    if isinstance(value, UUID):  # the database driver's own kind of it
+    if isinstance(value, UUID):  # the driver's own subclass, which orjson does not take for one
         return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -29,6 +29,7 @@ REMEMBERED_SECONDS = 60.0
 _REMEMBERED = 10_000
 _LEEWAY = 30
 _MAX_TOKEN = 8192
+_END_OF_TIME = 2**53
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384")
 _REFRESH_SECONDS = 600.0
 _REFRESH_AT_MOST = 10.0
@@ -161,6 +162,8 @@ class TokenVerifier:
             self._claims.validate(decoded.claims)
         except JoseError as error:
             raise InvalidToken(error.description or error.error) from None
+        if not 0 < decoded.claims["exp"] < _END_OF_TIME:
+            raise InvalidToken("its expiry is not an instant")
         return decoded.claims
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:

@@ -99,11 +99,14 @@ class CsvReader:
     """Reads the lines of one file after its header."""
 
     def __init__(self, kind: str, source: str, header: bytes) -> None:
-        """Raises ``BadHeader`` for a missing, unknown or repeated column."""
+        """Raises ``BadHeader`` for a missing, unknown or repeated column, ``ValueError`` for what is no CSV at all."""
         self._kind = kind
         self._source = source
         known = columns_of(kind)
-        names = [_clean(name) for name in _cells(header.removeprefix(b"\xef\xbb\xbf"))]
+        try:
+            names = [_clean(name) for name in _cells(header.removeprefix(b"\xef\xbb\xbf"))]
+        except csv.Error as error:
+            raise ValueError("the header is not a CSV record") from error
         problems = [Problem(name, f"is not a column of {kind}") for name in names if name not in known]
         problems += [Problem(name, "is there more than once") for name in sorted(set(names)) if names.count(name) > 1]
         problems += [Problem(c.name, "is missing") for c in known.values() if c.required and c.name not in names]

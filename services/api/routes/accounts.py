@@ -11,7 +11,7 @@ from services.api.deps import Deps
 from services.api.fields import CoreId, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import CaseReader, answer_page, document, policy_of, scope_of
+from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.accounts import (
@@ -31,7 +31,7 @@ from shared.domain.statement import statement_of
 router = noun_router("accounts")
 
 
-@router.get("/{account_id}", response_model=AccountOut, summary="Read one account")
+@router.get("/{account_id}", response_model=AccountOut, summary="Read one account", responses=READ)
 async def get_account(account_id: CoreId, caller: CaseReader, deps: Deps, request: Request) -> Response:
     """The account in all its currencies, as it stands now: dues after later payments, bucket, days past due."""
     policy = await policy_of(deps)
@@ -69,7 +69,7 @@ async def search_accounts(body: AccountSearch, caller: CaseReader, deps: Deps, p
     return await _page(deps, page, caller, wanted)
 
 
-@router.get("/{account_id}/statement", response_model=StatementOut, summary="What is owed today")
+@router.get("/{account_id}/statement", response_model=StatementOut, summary="What is owed today", responses=READ)
 async def get_statement(
     account_id: CoreId, caller: CaseReader, deps: Deps, request: Request, currency: Currency | None = None
 ) -> Response:

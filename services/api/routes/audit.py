@@ -40,7 +40,12 @@ async def list_audit(
     return answer_page(page, await view.list_audit(deps.pool, wanted, after=page.after, limit=page.fetch))
 
 
-@router.get("/head", response_model=AuditHead, summary="The newest entry and its hash")
+@router.get(
+    "/head",
+    response_model=AuditHead,
+    summary="The newest entry and its hash",
+    responses={404: {"description": "Nothing was audited yet"}},
+)
 async def get_audit_head(caller: AuditReader, deps: Deps) -> Json:
     """What to note elsewhere, so that a chain whose end was cut off is noticed."""
     head = await audit.head(deps.pool)

@@ -13,6 +13,16 @@ from shared.application.refusals import Forbidden, NotFound
 
 # No strict JSON here: the signature covers the bytes as they came, and a form is the provider's choice.
 router = APIRouter(prefix="/v1/callbacks", tags=["callbacks"])
+_REPORTS = {
+    "receipts": [
+        {
+            "reference": "4be0643f-1d98-473b-97cd-ca98a65347dd",
+            "status": "delivered",
+            "at": "2026-07-06T02:00:00+00:00",
+            "provider_id": "sms-1",
+        }
+    ]
+}
 
 
 class Taken(BaseModel):
@@ -25,12 +35,13 @@ class Taken(BaseModel):
 @router.post(
     "/{gateway}",
     response_model=Taken,
+    summary="Take delivery reports",
     responses={403: {"description": "The signature does not hold"}, 404: {"description": "No such gateway"}},
     openapi_extra={
         "requestBody": {
             "required": True,
             "description": "The provider's own form, signed as its adapter says",
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {"application/json": {"schema": {"type": "object"}, "example": _REPORTS}},
         }
     },
 )

@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import CaseReader, answer_page, document, policy_of, scope_of
+from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.cases import CaseOut, CaseState, ExplanationOut, LineKind, ListedCase, Note, TimelineLine
@@ -22,7 +22,7 @@ from shared.application.refusals import NotFound
 router = noun_router("cases")
 
 
-@router.get("/{case_id}", response_model=CaseOut, summary="Read one case")
+@router.get("/{case_id}", response_model=CaseOut, summary="Read one case", responses=READ)
 async def get_case(case_id: UUID, caller: CaseReader, deps: Deps, request: Request) -> Response:
     """The case itself; its ETag is what edits ask for."""
     found = await view.get_case(deps.pool, case_id, scope_of(caller))

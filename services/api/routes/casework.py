@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.idempotency import Idempotent
-from services.api.reading import document, scope_of
+from services.api.reading import READ, document, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas.cases import CaseOut, Note
@@ -42,7 +42,7 @@ async def create_note(case_id: UUID, body: NoteIn, caller: NoteWriter, deps: Dep
         return await once.keep(tx.conn, created(content, location=f"/v1/cases/{case_id}/notes/{note_id}"))
 
 
-@router.get("/{case_id}/notes/{note_id}", response_model=Note, summary="Read one note")
+@router.get("/{case_id}/notes/{note_id}", response_model=Note, summary="Read one note", responses=READ)
 async def get_note(case_id: UUID, note_id: UUID, caller: NoteReader, deps: Deps, request: Request) -> Response:
     """A note and who wrote it."""
     return document(request, await _note(deps.pool, deps.cipher, case_id, note_id, caller))

@@ -13,7 +13,7 @@ from services.api.etags import ExpectedVersion, etag
 from services.api.fields import Instant, Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, answer_page, document, policy_of, scope_of
+from services.api.reading import READ, Reader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas import complaints as schema
@@ -24,13 +24,14 @@ from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
 from shared.domain.complaint import Complexity
 
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such customer or account"}}
 router = noun_router("complaints")
 _HANDLERS = (Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)
 Handler = Annotated[Principal, require(*_HANDLERS)]
 Approver = Annotated[Principal, require(Role.SUPERVISOR, Role.COMPLIANCE)]
 
 
-@router.post("", response_model=schema.ComplaintOut, status_code=201, summary="Receive a complaint")
+@router.post("", response_model=schema.ComplaintOut, status_code=201, summary="Receive a complaint", responses=_UNKNOWN)
 async def receive_complaint(body: schema.ComplaintIn, caller: Handler, deps: Deps, once: Idempotent) -> Response:
     """Starts its clocks and holds what it is about, in one step. The answer is due in 15, 30 or 60 days."""
     desk = await _desk(deps)
@@ -54,7 +55,7 @@ async def receive_complaint(body: schema.ComplaintIn, caller: Handler, deps: Dep
         return await once.keep(tx.conn, answer)
 
 
-@router.get("/{complaint_id}", response_model=schema.ComplaintOut, summary="Read one complaint")
+@router.get("/{complaint_id}", response_model=schema.ComplaintOut, summary="Read one complaint", responses=READ)
 async def get_complaint(complaint_id: UUID, caller: Reader, deps: Deps, request: Request) -> Response:
     """With its texts for collectors, supervisors and compliance; others get null in their place."""
     content, version = await _seen(deps.pool, deps, complaint_id, caller)

@@ -9,7 +9,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import CoreId, Text
 from services.api.paging import Page, Paging
-from services.api.reading import CaseReader, Unmasker, answer_page, document, scope_of
+from services.api.reading import READ, CaseReader, Unmasker, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.customers import Customer, CustomerOut, CustomerSearch, Unmask, Unmasked
@@ -21,7 +21,7 @@ from shared.application.refusals import FieldError, Invalid, NotFound
 router = noun_router("customers")
 
 
-@router.get("/{customer_id}", response_model=CustomerOut, summary="Read one customer, masked")
+@router.get("/{customer_id}", response_model=CustomerOut, summary="Read one customer, masked", responses=READ)
 async def get_customer(customer_id: CoreId, caller: CaseReader, deps: Deps, request: Request) -> Response:
     """The customer with their contact points. A collector sees those whose newest case is theirs or nobody's."""
     found = await view.get_customer(deps.pool, customer_id, scope_of(caller))

@@ -30,6 +30,7 @@ Asker = Annotated[Principal, require(Role.CORE_BANKING, Role.OPERATIONS)]
 
 MAX_EVENTS = 1_000
 MAX_BATCH_BYTES = 8 * MIB
+MAX_DIGITS = 100
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _batch = msgspec.json.Decoder(list[msgspec.Raw])
@@ -77,6 +78,7 @@ Read = InboundEvent | Refused
 @router.post(
     "",
     response_model=EventAnswer | BatchAnswer,
+    summary="Send events",
     openapi_extra=_BODY,
     responses={
         202: {"model": EventAnswer, "description": "A single event is kept and will be applied later (parked)"},
@@ -121,12 +123,17 @@ def _split(body: bytes) -> list[bytes]:
 def _split_leniently(body: bytes, error: Exception) -> list[bytes]:
     """A lone surrogate or a NaN in one event must not refuse the others: that one is refused when it is read."""
     try:
-        items = json.loads(body)
+        items = json.loads(body, parse_int=_number)
     except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list):
         raise BadRequest("malformed-json", f"The body is not valid JSON: {_why(error)}") from None
     return [json.dumps(item).encode() for item in items]
+
+
+def _number(digits: str) -> float:
+    """Python reads no integer of thousands of digits, and would refuse the whole batch for one."""
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
 
 
 async def _take_single(deps: ApiDeps, body: bytes) -> Json:
@@ -175,7 +182,7 @@ def _why(error: Exception) -> str:
     return "it is nested too deeply." if isinstance(error, RecursionError) else f"{error}."
 
 
-@router.get("/{source:path}/{event_id}", response_model=RecordedAnswer)
+@router.get("/{source:path}/{event_id}", response_model=RecordedAnswer, summary="Read the answer to an event")
 async def get_event_answer(
     source: str,
     event_id: str,

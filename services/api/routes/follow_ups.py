@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import CaseReader, answer_page, document, scope_of
+from services.api.reading import READ, CaseReader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.follow_ups import FollowUpKind, FollowUpOut, FollowUpState
@@ -47,7 +47,7 @@ async def list_follow_ups(
     return answer_page(page, rows)
 
 
-@router.get("/{follow_up_id}", response_model=FollowUpOut, summary="Read one follow-up")
+@router.get("/{follow_up_id}", response_model=FollowUpOut, summary="Read one follow-up", responses=READ)
 async def get_follow_up(follow_up_id: UUID, caller: CaseReader, deps: Deps, request: Request) -> Response:
     """The follow-up; its ETag is what edits ask for."""
     found = await view.get_follow_up(deps.pool, follow_up_id, scope_of(caller))

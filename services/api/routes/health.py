@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -12,23 +14,28 @@ router = APIRouter(tags=["health"])
 
 
 class Alive(BaseModel):
-    status: str
+    status: Literal["alive"]
 
 
 class Ready(BaseModel):
     """``checks`` says for each dependency whether it answered."""
 
-    status: str
+    status: Literal["ready", "not ready"]
     checks: dict[str, bool]
 
 
-@router.get("/healthz", response_model=Alive)
+@router.get("/healthz", response_model=Alive, summary="Whether the process lives")
 async def check_alive() -> Json:
     """The process answers. Restart it when this fails."""
     return Json({"status": "alive"})
 
 
-@router.get("/readyz", response_model=Ready, responses={503: {"model": Ready, "description": "Send no traffic yet"}})
+@router.get(
+    "/readyz",
+    response_model=Ready,
+    summary="Whether the process can work",
+    responses={503: {"model": Ready, "description": "Send no traffic yet"}},
+)
 async def check_ready(deps: Deps) -> Json:
     """Everything this process depends on answers. Send it no traffic while this fails."""
     readiness = await deps.health.check()

@@ -12,7 +12,7 @@ from services.api.etags import ExpectedVersion, etag
 from services.api.fields import Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas.holds import HoldIn, HoldKindName, HoldOut, HoldRelease
@@ -23,11 +23,12 @@ from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
 from shared.domain.hold import HoldKind
 
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such customer or account"}}
 router = noun_router("holds")
 Holder = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)]
 
 
-@router.post("", response_model=HoldOut, status_code=201, summary="Place a hold")
+@router.post("", response_model=HoldOut, status_code=201, summary="Place a hold", responses=_UNKNOWN)
 async def place_hold(body: HoldIn, caller: Holder, deps: Deps, once: Idempotent) -> Response:
     """Stops the ladder at once. Which kinds a collector may place is told by a 403; the others are for supervisors
     and compliance."""
@@ -48,7 +49,7 @@ async def place_hold(body: HoldIn, caller: Holder, deps: Deps, once: Idempotent)
         return await once.keep(tx.conn, answer)
 
 
-@router.get("/{hold_id}", response_model=HoldOut, summary="Read one hold")
+@router.get("/{hold_id}", response_model=HoldOut, summary="Read one hold", responses=READ)
 async def get_hold(hold_id: UUID, caller: Reader, deps: Deps, request: Request) -> Response:
     """The hold; it stands until ``released_at`` or ``ends_at``, whichever comes first."""
     content, version = await _seen(deps.pool, hold_id, caller)

@@ -37,7 +37,7 @@ _CONTENT = {
 }
 
 
-@router.post("", response_model=ImportOut, status_code=201)
+@router.post("", response_model=ImportOut, status_code=201, summary="Announce a file of events")
 async def create_import(body: ImportIn, caller: Sender, deps: Deps, once: Idempotent) -> Response:
     """Announce a file; send its content to ``/v1/imports/{id}/content`` next."""
     import_id = uuid4()
@@ -50,7 +50,7 @@ async def create_import(body: ImportIn, caller: Sender, deps: Deps, once: Idempo
         return await once.keep(tx.conn, answer)
 
 
-@router.get("", response_model=Page[ImportOut])
+@router.get("", response_model=Page[ImportOut], summary="List imports")
 async def list_imports(
     caller: Watcher,
     deps: Deps,
@@ -63,14 +63,20 @@ async def list_imports(
     return answer_page(page, rows)
 
 
-@router.get("/{import_id}", response_model=ImportOut)
+@router.get("/{import_id}", response_model=ImportOut, summary="Read how far an import has come")
 async def get_import(import_id: UUID, caller: Watcher, deps: Deps) -> Json:
     """How far an import has come."""
     async with deps.pool.acquire() as conn:
         return Json(_found(await view.get_import(conn, import_id)))
 
 
-@router.put("/{import_id}/content", response_model=ImportOut, openapi_extra=_CONTENT)
+@router.put(
+    "/{import_id}/content",
+    response_model=ImportOut,
+    summary="Send the content of an import",
+    openapi_extra=_CONTENT,
+    responses={409: {"description": "It is done, or running, or goes on at another byte"}},
+)
 async def put_import_content(
     import_id: UUID,
     request: Request,
@@ -95,7 +101,7 @@ async def put_import_content(
         return Json(_found(await view.get_import(conn, import_id)))
 
 
-@router.get("/{import_id}/rejections", response_model=Page[RejectionOut])
+@router.get("/{import_id}/rejections", response_model=Page[RejectionOut], summary="List refused lines")
 async def list_import_rejections(
     import_id: UUID,
     caller: Watcher,

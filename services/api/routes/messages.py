@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, Unmasker, answer_page, document, scope_of
+from services.api.reading import READ, Reader, Unmasker, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.messages import (
@@ -61,7 +61,7 @@ async def list_messages(
     return answer_page(page, rows)
 
 
-@router.get("/{message_id}", response_model=MessageOut, summary="Read one message")
+@router.get("/{message_id}", response_model=MessageOut, summary="Read one message", responses=READ)
 async def get_message(message_id: UUID, caller: Reader, deps: Deps, request: Request) -> Response:
     """The message with its attempts and the decision that let it go, put it off or held it back."""
     found = await view.get_message(deps.pool, message_id, scope_of(caller))
@@ -83,7 +83,12 @@ async def unmask_message(message_id: UUID, body: UnmaskText, caller: Unmasker, d
     return Json({"message_id": message_id, "attempts": said})
 
 
-@router.post("/{message_id}/resolve", response_model=MessageOut, summary="Decide a doubt")
+@router.post(
+    "/{message_id}/resolve",
+    response_model=MessageOut,
+    summary="Decide a doubt",
+    responses={409: {"description": "It is not in doubt"}},
+)
 async def resolve_message(
     message_id: UUID, body: Resolution, caller: Annotated[Principal, require(Role.OPERATIONS)], deps: Deps
 ) -> Json:

@@ -33,6 +33,7 @@ router = noun_router("ops")
 
 Watcher = Annotated[Principal, require(Role.OPERATIONS, Role.SUPERVISOR, Role.AUDITOR, Role.ADMIN)]
 Operator = Annotated[Principal, require(Role.OPERATIONS)]
+_OVER: dict[int | str, dict[str, Any]] = {409: {"description": "Its state does not allow it (any more)"}}
 Entry = Annotated[int, Path(ge=1, lt=2**63)]
 
 
@@ -88,7 +89,7 @@ async def list_dead_letters(
     return answer_page(page, rows)
 
 
-@router.post("/dead-letters/{entry}/replay", response_model=LetterDecided, summary="Try it again")
+@router.post("/dead-letters/{entry}/replay", response_model=LetterDecided, summary="Try it again", responses=_OVER)
 async def replay_dead_letter(entry: Entry, body: LetterDecision, caller: Operator, deps: Deps) -> Json:
     """Its consumer tries it at once, and what waits behind it after that."""
     async with deps.work() as tx:
@@ -97,7 +98,7 @@ async def replay_dead_letter(entry: Entry, body: LetterDecision, caller: Operato
     return Json({"entry": entry, "state": "parked", "audit_entry": number})
 
 
-@router.post("/dead-letters/{entry}/discard", response_model=LetterDecided, summary="Do without it")
+@router.post("/dead-letters/{entry}/discard", response_model=LetterDecided, summary="Do without it", responses=_OVER)
 async def discard_dead_letter(entry: Entry, body: LetterDecision, caller: Operator, deps: Deps) -> Json:
     """It is never applied; what waits behind it goes on."""
     async with deps.work() as tx:

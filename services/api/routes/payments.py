@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
-from services.api.errors import MEDIA_TYPE
-from services.api.fields import CoreId, Instant, Text
+from services.api.fields import CoreId, Day, Instant, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.payments import Payment, PaymentOut
@@ -35,8 +33,8 @@ async def list_payments(
     reversed: Annotated[bool | None, Query(description="Something of it was taken back")] = None,
     posted_from: Annotated[Instant | None, Query(description="Inclusive")] = None,
     posted_to: Annotated[Instant | None, Query(description="Exclusive")] = None,
-    value_from: Annotated[date | None, Query(description="Inclusive")] = None,
-    value_to: Annotated[date | None, Query(description="Inclusive")] = None,
+    value_from: Annotated[Day | None, Query(description="Inclusive")] = None,
+    value_to: Annotated[Day | None, Query(description="Inclusive")] = None,
 ) -> Json:
     """Payments, the newest first. A collector does not see payments that belong to nobody yet."""
     wanted = view.PaymentFilter(
@@ -59,12 +57,7 @@ async def list_payments(
     "/{payment_id}",
     response_model=PaymentOut,
     summary="Read one payment",
-    responses={
-        409: {
-            "description": "Several sources use this id: say which",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-    },
+    responses=READ | {409: {"description": "Several sources have a payment with this id"}},
 )
 async def get_payment(
     payment_id: CoreId,

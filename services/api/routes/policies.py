@@ -8,7 +8,7 @@ from fastapi import Path, Request, Response
 
 from services.api.deps import Deps
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, answer_page, document
+from services.api.reading import READ, Reader, answer_page, document
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.policies import PolicyHead, PolicyOut
@@ -26,13 +26,18 @@ async def list_policies(
     return answer_page(page, await view.list_policies(deps.pool, state, after=page.after, limit=page.fetch))
 
 
-@router.get("/active", response_model=PolicyOut, summary="The policy in force")
+@router.get(
+    "/active",
+    response_model=PolicyOut,
+    summary="The policy in force",
+    responses=READ | {404: {"description": "No policy is in force yet"}},
+)
 async def get_active_policy(caller: Reader, deps: Deps, request: Request) -> Response:
     """The version that new cases are opened under."""
     return _policy(request, await view.get_policy(deps.pool, None))
 
 
-@router.get("/{version}", response_model=PolicyOut, summary="One version of the policy")
+@router.get("/{version}", response_model=PolicyOut, summary="One version of the policy", responses=READ)
 async def get_policy(
     version: Annotated[int, Path(ge=1, lt=2**31)], caller: Reader, deps: Deps, request: Request
 ) -> Response:

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.fields import CoreId
-from services.api.reading import Reader, document, scope_of
+from services.api.reading import READ, Reader, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.preferences import ContactChannel, Preference, PreferenceIn, Preferences
@@ -23,7 +23,9 @@ router = noun_router("customers")
 Editor = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)]
 
 
-@router.get("/{customer_id}/preferences", response_model=Preferences, summary="Read contact preferences")
+@router.get(
+    "/{customer_id}/preferences", response_model=Preferences, summary="Read contact preferences", responses=READ
+)
 async def get_preferences(customer_id: CoreId, caller: Reader, deps: Deps, request: Request) -> Response:
     """Every channel; nothing said about one is no opt-out. To change one, read it alone: its ETag is asked for."""
     rows = await list_preferences(deps.pool, customer_id, scope_of(caller), CHANNELS)
@@ -32,7 +34,12 @@ async def get_preferences(customer_id: CoreId, caller: Reader, deps: Deps, reque
     return document(request, {"customer_id": customer_id, "channels": [dict(row) for row in rows]})
 
 
-@router.get("/{customer_id}/preferences/{channel}", response_model=Preference, summary="Read one contact preference")
+@router.get(
+    "/{customer_id}/preferences/{channel}",
+    response_model=Preference,
+    summary="Read one contact preference",
+    responses=READ,
+)
 async def get_preference(
     customer_id: CoreId, channel: ContactChannel, caller: Reader, deps: Deps, request: Request
 ) -> Response:

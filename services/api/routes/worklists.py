@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,9 +10,9 @@ from fastapi import Query, Request, Response
 
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
-from services.api.fields import Text
+from services.api.fields import Day, Text
 from services.api.paging import Page, Paging
-from services.api.reading import Reader, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState
@@ -39,7 +38,7 @@ async def list_work(
     bucket: Text | None = None,
     customer_id: Text | None = None,
     case_id: UUID | None = None,
-    due_before: date | None = None,
+    due_before: Day | None = None,
 ) -> Json:
     """Work on the caller's cases: the worst bucket first, then what has been due longest."""
     wanted = view.WorkFilter(
@@ -56,7 +55,7 @@ async def list_work(
     return answer_page(page, rows)
 
 
-@router.get("/{item_id}", response_model=WorkOut, summary="Read one work item")
+@router.get("/{item_id}", response_model=WorkOut, summary="Read one work item", responses=READ)
 async def get_work(item_id: UUID, caller: Reader, deps: Deps, request: Request) -> Response:
     """With its note for collectors, supervisors and compliance."""
     content, version = await _seen(deps.pool, deps, item_id, caller)

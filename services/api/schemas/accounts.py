@@ -29,37 +29,6 @@ class Due(BaseModel):
 class Account(BaseModel):
     """One account in one currency. ``estimated``: payments since the last report are taken off; the next one wins."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "account_id": "A-1001",
-                    "currency": "CNY",
-                    "customer_id": "C-1001",
-                    "product": "gold",
-                    "card_last4": "1234",
-                    "credit_limit": 5000000,
-                    "status": "open",
-                    "bucket": "M1",
-                    "bucket_since": "2026-11-02",
-                    "past_due": 80000,
-                    "oldest_due": "2026-11-01",
-                    "days_past_due": 12,
-                    "estimated": True,
-                    "cutoff_at": "2026-11-10T16:00:00+00:00",
-                    "sequence": 42,
-                    "balances": {"principal": 1200000, "interest": 4200, "fees": 0, "penalty": 1000},
-                    "paid_since": 20000,
-                    "closed_reason": None,
-                    "charged_off_at": None,
-                    "charged_off_amount": None,
-                    "row_version": 7,
-                    "updated_at": "2026-11-12T03:00:00+00:00",
-                }
-            ]
-        }
-    )
-
     account_id: str
     currency: str
     customer_id: str

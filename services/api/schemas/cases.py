@@ -6,35 +6,14 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
+from pydantic import BaseModel, Field
 
 CaseState = Literal["open", "cured", "closed"]
 LineKind = Literal["event", "follow_up", "message", "attempt", "payment"]
 
-_EXAMPLE: JsonDict = {
-    "case_id": "6f3e0c0e-8f4a-8c3b-9a51-0d4f5b1f9b11",
-    "customer_id": "C-1001",
-    "ordinal": 1,
-    "state": "open",
-    "bucket": "M1",
-    "policy_version": 1,
-    "opened_at": "2026-11-02T00:00:00+00:00",
-    "reopened_at": None,
-    "reopenings": 0,
-    "ended_at": None,
-    "end_reason": None,
-    "owner": "li.na",
-    "team": "south",
-    "row_version": 3,
-    "updated_at": "2026-11-12T01:00:00+00:00",
-}
-
 
 class CaseOut(BaseModel):
     """A customer's case: all of their overdue accounts together. ``owner`` and ``team`` say whose it is."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     case_id: UUID
     customer_id: str

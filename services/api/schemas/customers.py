@@ -29,27 +29,6 @@ class ContactPoint(BaseModel):
 
 
 class Customer(BaseModel):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "customer_id": "C-1001",
-                    "name": "王**",
-                    "language": "zh-CN",
-                    "time_zone": "Asia/Shanghai",
-                    "jurisdiction": "CN",
-                    "segment": "standard",
-                    "merged_into": None,
-                    "open_case_id": "6f3e0c0e-8f4a-8c3b-9a51-0d4f5b1f9b11",
-                    "bucket": "M1",
-                    "cases_opened": 1,
-                    "created_at": "2026-11-01T01:00:00+00:00",
-                    "updated_at": "2026-11-12T01:00:00+00:00",
-                }
-            ]
-        }
-    )
-
     customer_id: str
     name: str | None = Field(description="Masked: the first character")
     language: str

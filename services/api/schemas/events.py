@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from shared.domain.inbound import Answer
 
@@ -18,19 +18,6 @@ class ProblemOut(BaseModel):
 
 class EventAnswer(BaseModel):
     """The answer to one event. All but ``parked`` are final; ``reason`` explains every answer but ``accepted``."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "index": 0,
-                "id": "7f3c",
-                "source": "/banks/demo/core",
-                "answer": "stale",
-                "reason": "a newer report of the account is known; filed in its history",
-                "problems": [],
-            }
-        }
-    )
 
     index: int = Field(description="Position in the batch; 0 for a single event")
     id: str | None = Field(description="As far as it could be read")

@@ -17,34 +17,6 @@ AttemptState = Literal["sending", "accepted", "rejected", "in_doubt", "delivered
 class Message(BaseModel):
     """One thing to tell a customer, however many attempts it takes. ``in_doubt``: nobody knows whether it was sent."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "message_id": "a1e1b8c0-0f7e-8d67-b3b0-97f7ad0c2a11",
-                    "customer_id": "C-1001",
-                    "case_id": "6f3e0c0e-8f4a-8c3b-9a51-0d4f5b1f9b11",
-                    "follow_up_id": "0f0c8f1e-51a1-8f3e-a0cd-9d3c4b1c9f10",
-                    "about": "reminder",
-                    "step": "m1-sms-3",
-                    "anchor": "2026-11-01",
-                    "policy_version": 1,
-                    "purpose": "dunning",
-                    "template": "overdue-first",
-                    "channels": ["sms", "email"],
-                    "channel": "sms",
-                    "state": "done",
-                    "not_before": "2026-11-04T02:00:00+00:00",
-                    "reason": None,
-                    "tries": 1,
-                    "created_at": "2026-11-04T02:00:00+00:00",
-                    "updated_at": "2026-11-04T02:00:02+00:00",
-                    "row_version": 3,
-                }
-            ]
-        }
-    )
-
     message_id: UUID
     customer_id: str
     case_id: UUID | None

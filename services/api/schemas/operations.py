@@ -13,21 +13,6 @@ from services.api.fields import Reason
 class QueueOut(BaseModel):
     """``unknown`` is not zero: the measurement failed, and ``last_error`` names the failure."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "outbox",
-                    "state": "measured",
-                    "depth": 3,
-                    "oldest_seconds": 1,
-                    "per_minute": 420,
-                    "last_error": None,
-                }
-            ]
-        }
-    )
-
     name: str
     state: Literal["measured", "unknown"]
     depth: int | None
@@ -76,29 +61,6 @@ LetterState = Literal["parked", "dead", "replayed", "discarded"]
 class DeadLetterOut(BaseModel):
     """An event that a consumer gave up, without its content. It blocks its customer for that consumer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "entry": 17,
-                    "consumer": "intake",
-                    "customer_id": "C-1001",
-                    "source": "/core-banking",
-                    "event_id": "e-1",
-                    "type": "payment.posted.v1",
-                    "state": "dead",
-                    "tries": 8,
-                    "not_before": "2026-11-12T02:00:00+00:00",
-                    "error": "UnknownVersion",
-                    "parked_at": "2026-11-12T01:00:00+00:00",
-                    "ended_at": None,
-                    "ended_by": None,
-                    "behind": 2,
-                }
-            ]
-        }
-    )
-
     entry: int
     consumer: str
     customer_id: str
@@ -131,23 +93,6 @@ class LetterDecided(BaseModel):
 
 class AuditOut(BaseModel):
     """An entry of the chain: ``hash`` is SHA-256 over ``previous`` and the entry."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "entry": 1,
-                    "at": "2026-11-12T02:00:00+00:00",
-                    "actor": "li.na",
-                    "action": "customer.unmasked",
-                    "subject": "customer/C-1001",
-                    "detail": {"fields": ["name"], "reason": "customer on the phone"},
-                    "previous": "00…",
-                    "hash": "5d…",
-                }
-            ]
-        }
-    )
 
     entry: int
     at: datetime

@@ -16,21 +16,6 @@ Channel = Literal["sms", "email"]
 class PolicyHead(BaseModel):
     """A version of the policy; ``sha256`` is of its document."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "version": 1,
-                    "name": "card-cn",
-                    "state": "active",
-                    "sha256": "9f2c…",
-                    "created_at": "2026-11-01T00:00:00+00:00",
-                    "created_by": "seed",
-                }
-            ]
-        }
-    )
-
     version: int
     name: str
     state: Literal["draft", "active", "retired"]
@@ -45,26 +30,6 @@ class PolicyOut(PolicyHead):
 
 class TemplateOut(BaseModel):
     """One text in one language for one channel; ``variables`` are those it uses."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "key": "overdue-first",
-                    "language": "en",
-                    "channel": "sms",
-                    "version": 1,
-                    "purpose": "dunning",
-                    "subject": None,
-                    "body": "【{{ bank }}】Card {{ card_last4 }}: {{ past_due }} is unpaid. {{ hotline }}",
-                    "variables": ["bank", "card_last4", "hotline", "past_due"],
-                    "state": "approved",
-                    "created_at": "2026-11-01T00:00:00+00:00",
-                    "created_by": "seed",
-                }
-            ]
-        }
-    )
 
     key: str
     language: str

@@ -1,0 +1,214 @@
+"""Operation id -> a call of it that goes well in the office, under a role that may. The table is literal: a route
+without a line here fails the tests. Each line makes or finds what it needs, so that lines do not depend on each other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from shared.adapters.gateways.http_sms.signature import signed_headers
+from shared.adapters.gateways.settings import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET
+from shared.application.principal import Role
+from tests.feeds import SOURCE, payment
+from tests.services.api.office import EVERYBODY, NOW, Office
+
+Params = Mapping[str, str]
+REASON = {"reason": "checked with the branch"}
+COMPLAINT = {"customer_id": "C7", "category": "service", "channel": "phone", "text": "Too many messages."}
+HOLD = {"customer_id": "C6", "kind": "dispute", "reason": "amount"}
+LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
+EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
+PREVIEW = {"language": "en", "channel": "sms"}
+AN_EVENT = payment(5, NOW - timedelta(hours=2), 700)
+
+
+@dataclass(frozen=True, slots=True)
+class Happy:
+    """``params`` gives the path's parameters; ``edits`` is where the ETag is read, when one is asked for."""
+
+    role: Role
+    params: Callable[[Office], Params] = lambda office: {}
+    body: Any = None
+    content: bytes | None = None
+    headers: Callable[[], Mapping[str, str]] = dict
+    query: Mapping[str, str] = field(default_factory=dict)
+    edits: str | None = None
+
+    def request(self, office: Office, method: str, template: str) -> httpx.Response:
+        params = {name: quote(value, safe="") for name, value in self.params(office).items()}
+        headers = dict(self.headers())
+        if self.edits is not None:
+            headers["if-match"] = office.tag(self.edits.format(**params))
+        request: dict[str, Any] = {"params": self.query, "headers": headers}
+        if self.body is not None:
+            request["json"] = self.body
+        if self.content is not None:
+            request["content"] = self.content
+        return office.call(method, template.format(**params), self.role, **request)
+
+
+def first(path: str, name: str, **query: str) -> Callable[[Office], Params]:
+    """The first of a list."""
+    return lambda office: {name: str(office.read(path, **query)["items"][0][name])}
+
+
+def made(path: str, name: str, body: Mapping[str, Any], *steps: tuple[str, Any]) -> Callable[[Office], Params]:
+    """A new one, taken through ``steps``."""
+
+    def make(office: Office) -> Params:
+        answer = office.call("POST", path, *EVERYBODY, json=body)
+        assert answer.status_code == 201, answer.text
+        which = answer.json()[name]
+        for step, content in steps:
+            _step(office, f"{path}/{which}", step, content)
+        return {name: which}
+
+    return make
+
+
+def _step(office: Office, where: str, step: str, content: Any) -> None:
+    headers = {"if-match": office.tag(where)}
+    done = office.call("POST", f"{where}/{step}", *EVERYBODY, json=content, headers=headers)
+    assert done.status_code == 200, done.text
+
+
+def taken_work(office: Office) -> Params:
+    found = first("/v1/worklists", "item_id", state="open")(office)
+    _step(office, f"/v1/worklists/{found['item_id']}", "take", None)
+    return found
+
+
+def noted_case(office: Office) -> Params:
+    case = a_case(office)["case_id"]
+    note = office.call("POST", f"/v1/cases/{case}/notes", *EVERYBODY, json={"text": "Calls back."}).json()
+    return {"case_id": case, "note_id": note["note_id"]}
+
+
+def imported(office: Office) -> Params:
+    found = [one for one in office.read("/v1/imports")["items"] if one["counts"].get("rejected")]
+    return {"import_id": found[0]["id"]}
+
+
+def announced(office: Office) -> Params:
+    answer = office.call("POST", "/v1/imports", Role.CORE_BANKING, json={"name": "happy"})
+    return {"import_id": answer.json()["id"]}
+
+
+def reports() -> tuple[bytes, Mapping[str, str]]:
+    about = {"reference": "7b0f1c1e-0000-4000-8000-000000000000", "status": "delivered"}
+    body = orjson.dumps({"receipts": [about | {"at": datetime(2026, 7, 6, tzinfo=UTC).isoformat()}]})
+    return body, signed_headers(DEVELOPMENT_SECRET, DEVELOPMENT_KEY_ID, body, time.time())
+
+
+def fixed(**params: str) -> Callable[[Office], Params]:
+    return lambda office: params
+
+
+an_account, a_customer, a_channel = (
+    fixed(account_id="A1"),
+    fixed(customer_id="C1"),
+    fixed(customer_id="C1", channel="sms"),
+)
+a_case = first("/v1/cases", "case_id", state="open")
+a_follow_up = first("/v1/follow-ups", "follow_up_id")
+a_plan = first("/v1/follow-ups", "follow_up_id", state="planned")
+a_message = first("/v1/messages", "message_id", state="done")
+a_doubt = first("/v1/messages", "message_id", state="in_doubt")
+some_work = first("/v1/worklists", "item_id", state="open")
+a_dead_letter = first("/v1/ops/dead-letters", "entry", state="dead")
+a_complaint = made("/v1/complaints", "complaint_id", COMPLAINT)
+an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", {"response": "We looked into it."}))
+a_hold = made("/v1/holds", "hold_id", HOLD)
+CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
+WORK, HOLD_AT, PREFERENCE = (
+    "/v1/worklists/{item_id}",
+    "/v1/holds/{hold_id}",
+    "/v1/customers/{customer_id}/preferences/{channel}",
+)
+R = Role
+
+HAPPY: dict[str, Happy] = {
+    "getAccount": Happy(R.COLLECTOR, an_account),
+    "listAccounts": Happy(R.AUDITOR, query={"past_due": "true"}),
+    "searchAccounts": Happy(R.COLLECTOR, body={"card_last4": "0001"}),
+    "getStatement": Happy(R.COLLECTOR, an_account),
+    "listAccountHistory": Happy(R.SUPERVISOR, an_account),
+    "getCase": Happy(R.COLLECTOR, a_case),
+    "listCases": Happy(R.COLLECTOR, query={"state": "open"}),
+    "listTimeline": Happy(R.AUDITOR, a_case),
+    "listNotes": Happy(R.COMPLIANCE, noted_case),
+    "createNote": Happy(R.COLLECTOR, a_case, {"text": "Asks to be called after six."}),
+    "getNote": Happy(R.COLLECTOR, noted_case),
+    "assignCase": Happy(R.SUPERVISOR, a_case, {"owner": "li.na", "team": None}, edits=CASE),
+    "explainNextAction": Happy(R.COLLECTOR, a_case),
+    "getCustomer": Happy(R.COLLECTOR, a_customer),
+    "listCustomers": Happy(R.AUDITOR, query={"has_open_case": "true"}),
+    "searchCustomers": Happy(R.COLLECTOR, body={"phone": "+8613800001777"}),
+    "unmaskCustomer": Happy(R.COLLECTOR, a_customer, {"fields": ["name"], **REASON}),
+    "getPreferences": Happy(R.OPERATIONS, a_customer),
+    "getPreference": Happy(R.COLLECTOR, a_channel),
+    "putPreference": Happy(R.COLLECTOR, a_channel, {"opted_out": True, "source": "customer"}, edits=PREFERENCE),
+    "listPayments": Happy(R.OPERATIONS, query={"currency": "CNY"}),
+    "getPayment": Happy(R.COLLECTOR, first("/v1/payments", "payment_id")),
+    "listFollowUps": Happy(R.COLLECTOR, query={"kind": "message"}),
+    "getFollowUp": Happy(R.COLLECTOR, a_follow_up),
+    "deferFollowUp": Happy(R.COLLECTOR, a_plan, LATER, edits=FOLLOW_UP),
+    "cancelFollowUp": Happy(R.SUPERVISOR, a_plan, {"reason": "customer_request"}, edits=FOLLOW_UP),
+    "listMessages": Happy(R.OPERATIONS, query={"state": "done"}),
+    "getMessage": Happy(R.COLLECTOR, a_message),
+    "unmaskMessage": Happy(R.COMPLIANCE, a_message, REASON),
+    "resolveMessage": Happy(R.OPERATIONS, a_doubt, {"outcome": "sent", **REASON}),
+    "listTemplates": Happy(R.COLLECTOR, query={"language": "zh-CN"}),
+    "getTemplate": Happy(R.COLLECTOR, fixed(key="overdue-first")),
+    "previewTemplate": Happy(R.SUPERVISOR, fixed(key="overdue-first"), PREVIEW),
+    "listPolicies": Happy(R.COLLECTOR),
+    "getActivePolicy": Happy(R.COLLECTOR),
+    "getPolicy": Happy(R.AUDITOR, fixed(version="1")),
+    "listQueues": Happy(R.ADMIN),
+    "listWorkers": Happy(R.OPERATIONS),
+    "listGateways": Happy(R.OPERATIONS),
+    "listDeadLetters": Happy(R.OPERATIONS),
+    "replayDeadLetter": Happy(R.OPERATIONS, a_dead_letter, REASON),
+    "discardDeadLetter": Happy(R.OPERATIONS, a_dead_letter, REASON),
+    "listAudit": Happy(R.AUDITOR),
+    "getAuditHead": Happy(R.COMPLIANCE),
+    "receiveEvents": Happy(
+        R.CORE_BANKING, content=AN_EVENT, headers=lambda: {"content-type": "application/cloudevents+json"}
+    ),
+    "getEventAnswer": Happy(R.CORE_BANKING, fixed(source=SOURCE, event_id=orjson.loads(AN_EVENT)["id"])),
+    "createImport": Happy(R.CORE_BANKING, body={"name": "2026-07-06 nightly", "lines": 2}),
+    "listImports": Happy(R.AUDITOR),
+    "getImport": Happy(R.OPERATIONS, imported),
+    "putImportContent": Happy(R.CORE_BANKING, announced, content=AN_EVENT + b"\n"),
+    "listImportRejections": Happy(R.OPERATIONS, imported),
+    "takeDeliveryReports": Happy(
+        R.ADMIN, fixed(gateway="http_sms"), content=reports()[0], headers=lambda: reports()[1]
+    ),
+    "receiveComplaint": Happy(R.COLLECTOR, body=COMPLAINT),
+    "listComplaints": Happy(R.OPERATIONS, query={"open": "true"}),
+    "getComplaint": Happy(R.COLLECTOR, a_complaint),
+    "acknowledgeComplaint": Happy(R.COLLECTOR, a_complaint, edits=COMPLAINT_AT),
+    "respondToComplaint": Happy(R.COLLECTOR, a_complaint, {"response": "We are sorry."}, edits=COMPLAINT_AT),
+    "resolveComplaint": Happy(R.COLLECTOR, an_answered_one, {"outcome": "upheld"}, edits=COMPLAINT_AT),
+    "escalateComplaint": Happy(R.COLLECTOR, an_answered_one, {"reason": "not_satisfied"}, edits=COMPLAINT_AT),
+    "extendComplaint": Happy(R.SUPERVISOR, a_complaint, EXTENSION, edits=COMPLAINT_AT),
+    "placeHold": Happy(R.COLLECTOR, body=HOLD),
+    "listHolds": Happy(R.AUDITOR, query={"in_force": "true"}),
+    "getHold": Happy(R.COLLECTOR, a_hold),
+    "releaseHold": Happy(R.COLLECTOR, a_hold, {"reason": "settled"}, edits=HOLD_AT),
+    "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
+    "getWork": Happy(R.COLLECTOR, some_work),
+    "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),
+    "releaseWork": Happy(R.COLLECTOR, taken_work, edits=WORK),
+    "completeWork": Happy(R.COLLECTOR, taken_work, {"outcome": "no_response"}, edits=WORK),
+    "checkAlive": Happy(R.AUDITOR),
+    "checkReady": Happy(R.AUDITOR),
+}

@@ -1,0 +1,81 @@
+"""Every operation of the OpenAPI document: it can be made to go well by a role that may, and by no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.api.app import create_app
+from services.api.deps import make_deps
+from services.api.dev_issuer import DevIssuer
+from services.api.settings import ApiSettings
+from shared.adapters.postgres.pool import Pool
+from shared.application.principal import Role
+from shared.runtime.embedded_postgres import EmbeddedPostgres
+from tests.services.api.happy_calls import HAPPY
+from tests.services.api.office import open_office
+from tests.services.api.operations import operations
+from tests.services.framing import client_of
+
+OPEN = {"checkAlive", "checkReady", "takeDeliveryReports"}  # the last is secured by the provider's signature
+ANY_UUID = "7b0f1c1e-0000-4000-8000-000000000000"
+
+
+def test_every_operation_has_a_call_that_goes_well_and_no_call_is_left_over() -> None:
+    assert set(HAPPY) == {operation.id for operation in operations()}
+
+
+def test_every_operation_goes_well_for_a_permitted_role(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    known = {operation.id: operation for operation in operations()}
+    with open_office(postgres, tmp_path) as office:
+        failed = []
+        for name, happy in HAPPY.items():
+            operation = known[name]
+            assert not operation.roles or happy.role.value in operation.roles, f"{name}: choose a permitted role"
+            answer = happy.request(office, operation.method, operation.path)
+            if not answer.is_success or str(answer.status_code) not in operation.about["responses"]:
+                failed.append(f"{name}: {answer.status_code} {answer.text[:300]}")
+        assert not failed, "\n".join(failed)
+
+
+def test_only_these_operations_ask_for_no_token() -> None:
+    assert {operation.id for operation in operations() if not operation.roles} == OPEN
+    assert {operation.id for operation in operations() if "security" not in operation.about} == OPEN
+
+
+@pytest.fixture
+def guarded(tmp_path: Path):  # type: ignore[no-untyped-def]
+    """The application without a database: whoever may not call must be refused before one is asked."""
+    deps = make_deps(ApiSettings(environment="development", home=tmp_path), Pool(None, 1))  # type: ignore[arg-type]
+    return create_app(deps), DevIssuer(tmp_path, audience="arrears")
+
+
+async def test_nobody_is_let_in_without_a_token(guarded) -> None:  # type: ignore[no-untyped-def]
+    app, _ = guarded
+    async with client_of(app) as client:
+        for operation in operations():
+            if operation.id in OPEN:
+                continue
+            answer = await client.request(operation.method, _address(operation.path), content=b"{")
+            assert answer.status_code == 401, operation.id
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"].startswith("Bearer"), operation.id
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_no_role_opens_what_is_not_its_own(guarded, role: Role) -> None:  # type: ignore[no-untyped-def]
+    app, issuer = guarded
+    async with client_of(app, issuer.make_token(role)) as client:
+        for operation in operations():
+            if operation.id in OPEN or role.value in operation.roles:
+                continue
+            answer = await client.request(operation.method, _address(operation.path), content=b"{")
+            assert answer.status_code == 403, (operation.id, answer.text)
+            assert answer.json()["type"].endswith("/forbidden"), operation.id
+            assert all(allowed in answer.json()["detail"] for allowed in operation.roles), operation.id
+
+
+def _address(template: str) -> str:
+    return re.sub(r"\{[^}]+\}", ANY_UUID, template)
