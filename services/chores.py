@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.queue_metrics import QueueWatch
 from shared.application.retrying import Parked, Retrier
 from shared.runtime.metrics import REGISTRY
+from shared.runtime.ownership import LockTimeoutError, file_lock
 
 
 def instance_name() -> str:
@@ -31,12 +33,31 @@ def watch_queues(stack: AsyncExitStack, pool: Pool) -> QueueWatch:
     return queues
 
 
-async def take_over(stack: AsyncExitStack, pool: Pool, instance: str) -> None:
-    """The suite is alone on its home, so whoever held leases before is dead; that is what resolves their doubts."""
+class HomeInUse(RuntimeError):
+    """Another suite runs on this home. Two of them would each take the other's attempts for a dead process's."""
+
+
+def be_alone(stack: AsyncExitStack, home: Path) -> str:
+    """Lock ``home`` for as long as the stack is open; the name by which suites of this home know each other.
+
+    The kernel drops the lock with the process, so whoever holds it knows that every suite of this home before is dead.
+    Raises HomeInUse."""
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        stack.enter_context(file_lock(home / "suite.lock", timeout=0))
+    except LockTimeoutError:
+        raise HomeInUse(f"another suite runs on {home}; stop it, or set ARREARS_HOME") from None
+    name = home / "suite.name"
+    if not name.exists():
+        name.write_text(uuid4().hex, encoding="ascii")
+    return f"local:{name.read_text(encoding='ascii')}"
+
+
+async def take_over(stack: AsyncExitStack, pool: Pool, instance: str, service: str) -> None:
+    """Suites of this home that came before are dead, and so are their leases; that is what resolves their doubts."""
     async with pool.acquire() as conn:
-        await workers.bury_predecessors(conn, "local")
-        await workers.interrupt_uploads(conn)
-        await workers.register(conn, instance, "local")
+        await workers.bury_predecessors(conn, service)
+        await workers.register(conn, instance, service)
 
     async def leave() -> None:
         async with pool.acquire() as conn:

@@ -20,6 +20,7 @@ from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.postgres.migrate import check_schema, migrate
 from shared.adapters.postgres.shelf import seed_documents
+from shared.adapters.postgres.workers import interrupt_uploads
 from shared.application.gateway import Gateway
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
@@ -71,6 +72,7 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     stack.callback(postgres.stop)
     await migrate(dsn)
     await seed_documents(dsn)
+    await interrupt_uploads(dsn)
     return dsn
 
 
@@ -100,22 +102,17 @@ async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[
     return ready["http"], int(ready["smtp"].rsplit(":", 1)[1])
 
 
-def open_gateways(
-    settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int, stack: AsyncExitStack
-) -> dict[str, Gateway]:
-    """The gateways by channel, to the sandbox that was started here, or to what the settings name."""
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    await process.wait()
+
+
+def gateways_of(settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int) -> dict[str, Gateway]:
+    """The gateways as configured, or those of the sandbox. Refuses secrets that everybody knows outside development."""
     given = GatewaySettings()
     if settings.sandbox:
         given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
     if given.uses_development_secret and not settings.in_development:
         raise CannotStart("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
-    gateways = build_gateways(given, clock.business_time)
-    for gateway in gateways.values():
-        stack.push_async_callback(gateway.aclose)
-    return gateways
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    await process.wait()
+    return build_gateways(given, clock.business_time)

@@ -19,7 +19,8 @@ import uvloop
 from services import starter
 from services.api import measures
 from services.api.app import create_app
-from services.embedded import CannotStart, LocalSettings, open_database, open_gateways, open_port, open_sandbox
+from services.chores import HomeInUse, be_alone
+from services.embedded import CannotStart, LocalSettings, gateways_of, open_database, open_port, open_sandbox
 from services.suite import QUICK, Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
@@ -34,12 +35,15 @@ __all__ = ["LocalSettings", "Suite", "running"]
 async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
     """Everything up; on leaving, everything down in the opposite order."""
     async with AsyncExitStack() as stack:
+        service = be_alone(stack, settings.home)
         listener = stack.enter_context(open_port(settings))
         dsn = await open_database(settings, stack)
         sandbox_url, smtp_port = await open_sandbox(settings, stack)
         clock = BusinessClock(manual=settings.manual_clock)
-        gateways = open_gateways(settings, clock, sandbox_url, smtp_port, stack)
-        suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url), stack)
+        gateways = gateways_of(settings, clock, sandbox_url, smtp_port)
+        for gateway in gateways.values():
+            stack.push_async_callback(gateway.aclose)
+        suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url, service), stack)
         server = _server(suite)
         suite.supervisor.add("api", lambda stop: _serve(server, listener, stop), restart=False)
         task = asyncio.create_task(suite.supervisor.run(signals=False))
@@ -105,7 +109,7 @@ def main() -> None:
     settle_memory()
     try:
         uvloop.run(serve(settings))
-    except (CannotStart, EmbeddedPostgresError) as error:
+    except (CannotStart, HomeInUse, EmbeddedPostgresError) as error:
         raise SystemExit(f"arrears: {error}") from None
 
 

@@ -65,6 +65,7 @@ class Parts:
     clock: BusinessClock
     gateways: Mapping[str, Gateway]
     sandbox_url: str
+    service: str  # how suites of this home are known among the workers
 
 
 async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
@@ -95,7 +96,7 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
         Retrier(work("notifier"), reminding.name, own_events(reminding, chores.read_parked)),
         Retrier(work("api"), "intake", inbound_events(deps.shelf)),
     ]
-    await chores.take_over(stack, pools["notifier"], instance)
+    await chores.take_over(stack, pools["notifier"], instance, parts.service)
     await ensure_housekeeping(work("scheduler"))
     supervisor = Supervisor(grace=settings.grace)
     supervisor.add("relay", relay.run)

@@ -188,6 +188,10 @@ class Book:
     def accounts_of(self, customer_id: str) -> dict[AccountKey, Account]:
         return self.accounts.setdefault(customer_id, {})
 
+    def owners(self) -> dict[str, str]:
+        """Account id to customer id, of the accounts at hand."""
+        return {key[0]: owner for owner, accounts in self.accounts.items() for key in accounts}
+
     def put_account(self, account: Account) -> None:
         self.accounts_of(account.customer_id)[account.key] = account
         self.changes.accounts[account.key] = account

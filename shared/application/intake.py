@@ -228,21 +228,21 @@ def _customer_of(ledger: Ledger, event: InboundEvent) -> str | None:
 async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> Ledger:
     """Lock the customers that the events touch, in the order of ids, then read their pages."""
     named, account_ids = _named(events)
-    owners = await tx.owners(account_ids)
-    merged = await tx.merged([*named, *owners.values()])
+    owners, merged = await tx.owners_and_mergers(account_ids, named)
     book = Book(tx.now)
     await tx.lock_customers(book, {*named, *owners.values(), *merged, *merged.values()}, create=True)
     unreported = [account_id for account_id in account_ids if account_id not in owners]
     await tx.lock_unreported(unreported)
-    if unreported or owners:
-        owners = await tx.owners(account_ids)
-        if not set(owners.values()) <= set(book.customers):
-            raise OwnersMoved
+    if unreported:
+        owners |= await tx.owners(unreported)
     if any(page.merged_into is not None and key not in merged for key, page in book.customers.items()):
         raise OwnersMoved
-    ledger = Ledger(book, shelf, owners, merged)
     await tx.load_cases(book)
     await tx.load_accounts(book)
+    held = book.owners()
+    if not owners.keys() <= held.keys():
+        raise OwnersMoved
+    ledger = Ledger(book, shelf, {account_id: held[account_id] for account_id in owners}, merged)
     await tx.load_movements(book, account_ids)
     for customer_id, due_at in (await tx.due_rolls(book.customers)).items():
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is

@@ -62,8 +62,11 @@ class BookStore(Protocol):
     async def owners(self, account_ids: Iterable[str]) -> dict[str, str]:
         """Account id to customer id, for the accounts that are known."""
 
-    async def merged(self, customer_ids: Iterable[str]) -> dict[str, str]:
-        """The chains of mergers that start at these customers: each link from -> into."""
+    async def owners_and_mergers(
+        self, account_ids: Iterable[str], customer_ids: Iterable[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """The owners of the accounts, and the chains of mergers that start at them or at ``customer_ids``: each link
+        from -> into."""
 
     async def lock_customers(self, book: Book, customer_ids: Iterable[str], *, create: bool = False) -> None:
         """Lock in the order of ids (FOR NO KEY UPDATE), in a statement of its own, and fill ``book.customers``."""

@@ -92,7 +92,7 @@ class StubbornDriver(Driver):
     """Feeds again what a kill interrupted: what was taken before is a duplicate."""
 
     async def _feed(self, instant: Instant) -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             while True:
                 try:
                     return await super()._feed(instant)

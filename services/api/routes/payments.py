@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
+from services.api.errors import MEDIA_TYPE
 from services.api.fields import CoreId, Instant, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
@@ -58,6 +59,12 @@ async def list_payments(
     "/{payment_id}",
     response_model=PaymentOut,
     summary="Read one payment",
+    responses={
+        409: {
+            "description": "Several sources use this id: say which",
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    },
 )
 async def get_payment(
     payment_id: CoreId,

@@ -34,21 +34,31 @@ class BookTables(Session):
         )
         return {row[0]: row[1] for row in rows}
 
-    async def merged(self, customer_ids: Iterable[str]) -> dict[str, str]:
+    async def owners_and_mergers(
+        self, account_ids: Iterable[str], customer_ids: Iterable[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
         rows = await self.conn.fetch(
             """
-            with recursive chain as (
-                select customer_id, merged_into from customers
-                where customer_id = any($1::text[]) and merged_into is not null
+            with recursive owned as (
+                select distinct account_id, customer_id from accounts where account_id = any($1::text[])
+            ), chain as (
+                select c.customer_id, c.merged_into
+                from (select unnest($2::text[]) as customer_id union select customer_id from owned) named
+                join customers c using (customer_id)
+                where c.merged_into is not null
                 union
                 select c.customer_id, c.merged_into from customers c join chain on c.customer_id = chain.merged_into
                 where c.merged_into is not null
             )
-            select customer_id, merged_into from chain
+            select true, account_id, customer_id from owned
+            union all
+            select false, customer_id, merged_into from chain
             """,
+            list(account_ids),
             list(customer_ids),
         )
-        return {row[0]: row[1] for row in rows}
+        owners = {row[1]: row[2] for row in rows if row[0]}
+        return owners, {row[1]: row[2] for row in rows if not row[0]}
 
     async def lock_customers(self, book: Book, customer_ids: Iterable[str], *, create: bool = False) -> None:
         ids = sorted(set(customer_ids))
@@ -124,48 +134,42 @@ class BookTables(Session):
     async def load_movements(self, book: Book, unreported: Iterable[str] = ()) -> None:
         loaded = [account for accounts in book.accounts.values() for account in accounts.values()]
         known = {account.account_id for account in loaded}
-        keys = [account.account_id for account in loaded], [account.currency for account in loaded]
         new = [account_id for account_id in unreported if account_id not in known]
-        cutoffs = [account.cutoff_at for account in loaded]
-        if loaded:
-            rows = await self.conn.fetch(
-                f"""
-                select {_PAYMENT}
-                from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
-                join payments p on p.account_id = k.account_id and p.currency = k.currency and p.posted_at > k.cutoff
-                """,  # noqa: S608 - constants only
-                *keys,
-                cutoffs,
-            )
-            _add_payments(book, rows)
-            reversals = await self.conn.fetch(
-                """
-                select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
-                from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
-                join reversals r on r.account_id = k.account_id and r.currency = k.currency and r.applied
-                join payments p on p.source = r.source and p.payment_id = r.payment_id
-                where r.reversed_at > k.cutoff or p.posted_at > k.cutoff
-                """,
-                *keys,
-                cutoffs,
-            )
-            _add_reversals(book, reversals)
-        if new or loaded:
-            # Other currencies of known accounts, and accounts never reported: all their payments wait.
-            rows = await self.conn.fetch(
-                f"select {_PAYMENT} from payments p where p.account_id = any($1::text[]) and not p.matched",  # noqa: S608
-                [*new, *known],
-            )
-            _add_payments(book, rows)
-            reversals = await self.conn.fetch(
-                """
-                select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
-                from reversals r join payments p on p.source = r.source and p.payment_id = r.payment_id
-                where r.account_id = any($1::text[]) and r.applied and not p.matched
-                """,
-                [*new, *known],
-            )
-            _add_reversals(book, reversals)
+        if not (loaded or new):
+            return
+        asked = (
+            [account.account_id for account in loaded],
+            [account.currency for account in loaded],
+            [account.cutoff_at for account in loaded],
+            [*new, *known],
+        )
+        # Other currencies of known accounts, and accounts never reported: all their payments wait, unmatched.
+        payments = await self.conn.fetch(
+            f"""
+            select {_PAYMENT}
+            from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
+            join payments p on p.account_id = k.account_id and p.currency = k.currency and p.posted_at > k.cutoff
+            union all
+            select {_PAYMENT} from payments p where p.account_id = any($4::text[]) and not p.matched
+            """,  # noqa: S608 - constants only
+            *asked,
+        )
+        _add_payments(book, payments)
+        reversals = await self.conn.fetch(
+            """
+            select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
+            from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
+            join reversals r on r.account_id = k.account_id and r.currency = k.currency and r.applied
+            join payments p on p.source = r.source and p.payment_id = r.payment_id
+            where r.reversed_at > k.cutoff or p.posted_at > k.cutoff
+            union all
+            select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
+            from reversals r join payments p on p.source = r.source and p.payment_id = r.payment_id
+            where r.account_id = any($4::text[]) and r.applied and not p.matched
+            """,
+            *asked,
+        )
+        _add_reversals(book, reversals)
 
     async def payments(self, keys: Sequence[PaymentKey]) -> dict[PaymentKey, Payment]:
         rows = await self.conn.fetch(

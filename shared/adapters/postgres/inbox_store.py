@@ -29,18 +29,11 @@ class InboxTables(Session):
     async def seen(self, consumer: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         rows = await self.conn.fetch(
             """
-            select i.source, i.id, i.answer, i.fingerprint
+            select i.source, i.id, i.answer, i.fingerprint, false
             from unnest($2::text[], $3::text[]) as k(source, id)
             join inbox i on i.consumer = $1 and i.source = k.source and i.id = k.id
-            """,
-            consumer,
-            [key[0] for key in keys],
-            [key[1] for key in keys],
-        )
-        found = {(row[0], row[1]): Seen(row[2], row[3]) for row in rows}
-        parked = await self.conn.fetch(
-            """
-            select p.source, p.event_id
+            union all
+            select p.source, p.event_id, 'parked', null, true
             from unnest($2::text[], $3::text[]) as k(source, id)
             join parked p on p.consumer = $1 and p.source = k.source and p.event_id = k.id
             where p.state in ('parked', 'dead')
@@ -49,8 +42,8 @@ class InboxTables(Session):
             [key[0] for key in keys],
             [key[1] for key in keys],
         )
-        found.update({(row[0], row[1]): Seen("parked", None) for row in parked})
-        return found
+        found = {(row[0], row[1]): Seen(row[2], row[3]) for row in rows if not row[4]}
+        return found | {(row[0], row[1]): Seen(row[2], None) for row in rows if row[4]}
 
     async def add_to_inbox(self, consumer: str, lines: Sequence[InboxLine]) -> None:
         await _INBOX.write(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 COPY_FROM = 50  # rows; below it, COPY's extra round trip costs more than it saves
+
+_PLACEHOLDER = re.compile(r"\$(\d+)")
 
 
 class RawJson(bytes):
@@ -39,6 +43,41 @@ class Rows:
         for index in self._json:  # a list of lists would be taken for an array of two dimensions
             arrays[index] = [as_json(value) for value in arrays[index]]
         await conn.execute(self.sql, *arrays)
+
+
+class Together:
+    """Stands for a connection while rows of several tables are written: what is not copied goes as one statement.
+
+    The parts run in no order and do not see each other, so no two of them may be about one row."""
+
+    def __init__(self, conn: Any) -> None:
+        self._conn = conn
+        self._parts: list[tuple[str, Sequence[Any]]] = []
+
+    async def copy_records_to_table(self, table: str, **copied: Any) -> None:
+        await self._conn.copy_records_to_table(table, **copied)
+
+    async def execute(self, statement: str, *args: Any) -> None:
+        self._parts.append((statement, args))
+
+    async def send(self) -> None:
+        parts, self._parts = self._parts, []
+        if len(parts) == 1:
+            await self._conn.execute(parts[0][0], *parts[0][1])
+        elif parts:
+            statement = _joined(tuple((statement, len(args)) for statement, args in parts))
+            await self._conn.execute(statement, *(arg for _, args in parts for arg in args))
+
+
+@lru_cache(maxsize=512)
+def _joined(parts: tuple[tuple[str, int], ...]) -> str:
+    """One statement of several, their arguments in a row."""
+    named, before = [], 0
+    for index, (statement, count) in enumerate(parts):
+        shifted = _PLACEHOLDER.sub(lambda found, by=before: f"${int(found[1]) + by}", statement)  # type: ignore[misc]
+        named.append(f"part_{index} as ({shifted})")
+        before += count
+    return f"with {', '.join(named)} select"
 
 
 def as_json(value: Any) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Write a book's changes: one statement per table, in one fixed order of tables and of rows."""
+"""Write a book's changes: a copy per table of many rows, and one statement for all that is left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zlib import crc32
 
 from shared.adapters.postgres.book_store import write_dues
 from shared.adapters.postgres.profile_store import ProfileTables
-from shared.adapters.postgres.rows import RawJson, Rows, set_all
+from shared.adapters.postgres.rows import RawJson, Rows, Together, set_all
 from shared.application.book import Changes, Payment
 from shared.domain.inbound import ReportedCustomer
 
@@ -198,7 +198,7 @@ class SaveTables(ProfileTables):
     announced: int = 0
 
     async def save(self, changes: Changes, profiles: Mapping[str, ReportedCustomer] | None = None) -> None:
-        conn, now = self.conn, self.now
+        conn, now = Together(self.conn), self.now
         await self.save_customers(changes.customers, profiles or {})
         new, known = _parted(changes.accounts, changes.new_accounts)
         await _NEW_ACCOUNTS.write(conn, (_account_row(account, now) for account in new))
@@ -210,15 +210,18 @@ class SaveTables(ProfileTables):
                 for s in changes.snapshots
             ),
         )
-        await self._save_money(changes)
+        await self._save_money(conn, changes)
+        if changes.merges:
+            await conn.send()
         for merger in changes.merges:
             await self.merge_customer(*merger)
-        await self._save_cases(changes)
-        await self.save_timers(changes)
-        await self.save_news(changes)
+        await self._save_cases(conn, changes)
+        await self._save_timers(conn, changes)
+        await self._save_news(conn, changes)
+        await conn.send()
 
-    async def _save_money(self, changes: Changes) -> None:
-        conn, now = self.conn, self.now
+    async def _save_money(self, conn: Together, changes: Changes) -> None:
+        now = self.now
         new, known = _parted(changes.payments, changes.new_payments)
         await _NEW_PAYMENTS.write(conn, (_payment_row(payment, now) for payment in new))
         await _PAYMENTS.write(conn, (_payment_row(payment, now) for payment in known))
@@ -249,8 +252,8 @@ class SaveTables(ProfileTables):
             ),
         )
 
-    async def _save_cases(self, changes: Changes) -> None:
-        conn, now = self.conn, self.now
+    async def _save_cases(self, conn: Together, changes: Changes) -> None:
+        now = self.now
         await _CASES.write(
             conn,
             (
@@ -283,10 +286,10 @@ class SaveTables(ProfileTables):
             ),
         )
 
-    async def save_timers(self, changes: Changes) -> None:
+    async def _save_timers(self, conn: Together, changes: Changes) -> None:
         gone = [key for key, due_at in changes.timers.items() if due_at is None]
         if gone:
-            await self.conn.execute(
+            await conn.execute(
                 """
                 delete from timers t using unnest($1::text[], $2::text[], $3::text[]) as k(scope, kind, subject)
                 where t.scope = k.scope and t.kind = k.kind and t.subject = k.subject
@@ -296,7 +299,7 @@ class SaveTables(ProfileTables):
                 [key.subject for key in gone],
             )
         await _TIMERS.write(
-            self.conn,
+            conn,
             (
                 (key.scope, key.kind, key.subject, due_at, TIMER_RANKS.get(key.kind, 5))
                 for key, due_at in changes.timers.items()
@@ -304,9 +307,9 @@ class SaveTables(ProfileTables):
             ),
         )
 
-    async def save_news(self, changes: Changes) -> None:
+    async def _save_news(self, conn: Together, changes: Changes) -> None:
         await _TIMELINE.write(
-            self.conn,
+            conn,
             (
                 (entry.customer_id, entry.case_id, self.now, entry.kind, entry.actor, dict(entry.data))
                 for entry in changes.timeline
@@ -314,7 +317,7 @@ class SaveTables(ProfileTables):
         )
         self.announced += len(changes.announcements)
         await _OUTBOX.write(
-            self.conn,
+            conn,
             (
                 (new_event_id(), a.topic, a.customer_id, a.type, dict(a.data), self.now, shard_of(a.customer_id))
                 for a in changes.announcements

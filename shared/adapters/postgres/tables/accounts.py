@@ -94,6 +94,7 @@ class PaymentRow(Table, table=True):
         holds_true("amount_positive", "amount > 0"),
         holds_true("reversed_within_amount", "reversed_amount between 0 and amount"),
         Index(None, "account_id", "currency", "posted_at"),
+        Index(None, "posted_at"),
         Index("ix_payments_unmatched", "received_at", postgresql_where=text("not matched")),
         Index("ix_payments_customer", "customer_id", "posted_at", postgresql_where=text("customer_id is not null")),
     )

@@ -30,6 +30,7 @@ class CaseRow(Table, table=True):
         UniqueConstraint("customer_id", "ordinal"),
         Index("uq_cases_one_open", "customer_id", unique=True, postgresql_where=text("state = 'open'")),
         Index(None, "state", "bucket"),
+        Index(None, "opened_at"),
         Index("ix_cases_owner", "owner", postgresql_where=text("owner is not null")),
     )
 
@@ -102,6 +103,7 @@ class FollowUpRow(Table, table=True):
         one_of("kind", "message", "call", "visit", "letter", "legal"),
         UniqueConstraint("case_id", "policy_version", "step", "anchor"),
         Index(None, "customer_id"),
+        Index(None, "due_at"),
         Index("ix_follow_ups_coming", "due_at", postgresql_where=text("state in ('planned', 'deferred')")),
     )
 

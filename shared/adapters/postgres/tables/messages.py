@@ -31,6 +31,8 @@ class MessageRow(Table, table=True):
         one_of("state", "planned", "deferred", "suppressed", "submitting", "done", "in_doubt", "failed"),
         Index(None, "customer_id"),
         Index(None, "case_id"),
+        Index(None, "created_at"),
+        Index("ix_messages_attention", "state", "created_at", postgresql_where=text("state in ('in_doubt', 'failed')")),
         Index(
             "ix_messages_due", "not_before", "customer_id", postgresql_where=text("state in ('planned', 'deferred')")
         ),
