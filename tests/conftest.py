@@ -22,7 +22,8 @@ import asyncpg
 import hypothesis
 import pytest
 
-from shared.adapters.postgres.migrate import SCHEMA, migrate
+from shared.adapters.postgres.migrate import migrate
+from shared.adapters.postgres.schema import SCHEMA
 from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres
 from shared.runtime.ownership import file_lock
 
