@@ -106,6 +106,7 @@ class StubbornDriver(Driver):
 async def sandbox(home: Path) -> AsyncIterator[tuple[str, int]]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.sandbox", "--home", str(home), "--http-port", "0", "--smtp-port", "0"),
+        *("--knob", "sms.delay_ms=30", "--knob", "email.delay_ms=10"),  # so that a kill finds something on its way
         stdout=asyncio.subprocess.PIPE,
     )
     try:

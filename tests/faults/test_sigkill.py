@@ -16,6 +16,7 @@ from tests.feeds import three_months
 
 CUSTOMERS = 600
 KILLS = 20
+WORK = ("sending", "outbox", "messages", "sending", "receiving")
 
 _IN_FLIGHT = """
 select (select count(*) from outbox where sent_at is null) as outbox,
@@ -34,17 +35,24 @@ async def undisturbed(home: Path) -> tuple[str, int]:
             return await digest.outcome_digest(conn), entries
 
 
+async def in_flight(pool: Any) -> dict[str, int]:
+    async with pool.acquire() as conn:
+        return dict(await conn.fetchrow(_IN_FLIGHT))
+
+
 async def kill_now_and_then(suite: SuiteProcess, pool: Any, finished: asyncio.Event) -> list[dict[str, int]]:
-    """Kill at random moments, waiting for work to be in flight first; what was in flight at each kill."""
+    """Kill at random moments, each time while another kind of work is in flight; what was in flight at each kill."""
     dice, phases = Random(7), []
-    while len(phases) < KILLS and not finished.is_set():
-        await asyncio.sleep(dice.uniform(0.02, 0.4))
-        async with pool.acquire() as conn:
-            phase = dict(await conn.fetchrow(_IN_FLIGHT))
-        if not any(phase.values()) and dice.random() < 0.9:
-            continue
+    for number in range(KILLS):
+        wanted, patience = WORK[number % len(WORK)], 400
+        while patience and not finished.is_set() and not (await in_flight(pool))[wanted]:
+            await asyncio.sleep(0.005)
+            patience -= 1
+        await asyncio.sleep(dice.uniform(0, 0.04))
+        if finished.is_set():
+            break
         await suite.kill()
-        phases.append(phase)
+        phases.append(await in_flight(pool))
         await suite.start()
     return phases
 
