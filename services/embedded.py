@@ -119,6 +119,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     await process.wait()
+<<<<<<< HEAD
 
 
 def gateways_of(settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int) -> dict[str, Gateway]:
@@ -129,3 +130,5 @@ def gateways_of(settings: LocalSettings, clock: BusinessClock, sandbox_url: str,
     if given.uses_development_secret and not settings.in_development:
         raise CannotStart("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
     return build_gateways(given, clock.business_time)
+=======
+>>>>>>> main

@@ -20,7 +20,7 @@ from services import starter
 from services.api import measures
 from services.api.app import create_app
 from services.chores import HomeInUse, be_alone
-from services.embedded import CannotStart, LocalSettings, gateways_of, open_database, open_port, open_sandbox
+from services.embedded import CannotStart, LocalSettings, open_database, open_gateways, open_port, open_sandbox
 from services.suite import QUICK, Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
@@ -40,9 +40,7 @@ async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
         dsn = await open_database(settings, stack)
         sandbox_url, smtp_port = await open_sandbox(settings, stack)
         clock = BusinessClock(manual=settings.manual_clock)
-        gateways = gateways_of(settings, clock, sandbox_url, smtp_port)
-        for gateway in gateways.values():
-            stack.push_async_callback(gateway.aclose)
+        gateways = open_gateways(settings, clock, sandbox_url, smtp_port, stack)
         suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url, service), stack)
         server = _server(suite)
         suite.supervisor.add("api", lambda stop: _serve(server, listener, stop), restart=False)

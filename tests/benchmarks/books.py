@@ -52,10 +52,11 @@ async def add_work(dsn: str, items: int) -> None:
                    (array['call', 'visit', 'letter', 'legal'])[1 + n % 4], 'bench', c.bucket, '{"CNY": 50000}', n % 7,
                    current_date - (n % 60)::int, 'open', now(), 50000
             from generate_series(1, $1::bigint) n
-            join (select case_id, customer_id, bucket, row_number() over () - 1 as place, count(*) over () as cases
-                  from cases) c on c.place = n % c.cases
+            join (select case_id, customer_id, bucket, row_number() over () - 1 as place from cases) c
+                on c.place = n % $2::bigint
             """,
             items,
+            await connection.fetchval("select count(*) from cases"),
         )
     finally:
         await connection.close()

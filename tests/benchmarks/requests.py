@@ -59,7 +59,8 @@ async def payments(stage: Stage) -> None:
         for number in numbers:
             yield feed.payment(number % stage.options.accounts, at, number)
 
-    async with served("ours", dsn, stage.home) as (ours, _), served("bare", dsn, stage.home) as (bare, _):
+    alone = await stage.database("bench_bare")  # what it inserts would be later payments of our accounts
+    async with served("ours", dsn, stage.home) as (ours, _), served("bare", alone, stage.home) as (bare, _):
         mine, limit = await _by_turns(
             stage,
             (ours, lambda: (post("/v1/events", body, token, "application/cloudevents+json") for body in bodies())),

@@ -59,7 +59,7 @@ class Stage:
         """Everything composed over gateways that answer at once, and nothing running: a benchmark turns the wheels."""
         gateways = {channel: StubGateway(channel) for channel in ("sms", "email")}
         async with AsyncExitStack() as stack:
-            parts = Parts(self.settings(dsn, manual=manual), dsn, BusinessClock(manual=manual), gateways, "")
+            parts = Parts(self.settings(dsn, manual=manual), dsn, BusinessClock(manual=manual), gateways, "", "bench")
             yield await compose(parts, stack)
 
     def add(self, line: Line) -> None:

@@ -148,8 +148,7 @@ async def _take_single(deps: ApiDeps, body: bytes) -> Json:
 
 
 async def _take(deps: ApiDeps, items: list[bytes]) -> tuple[list[Read], list[Verdict]]:
-    async with deps.work() as tx:
-        now = tx.now
+    now = await deps.work.now()
     read = [read_event(item, now) for item in items]
     taken = iter(await ingest(deps.work, deps.shelf, [each for each in read if isinstance(each, InboundEvent)]))
     return read, [next(taken) if isinstance(each, InboundEvent) else _REFUSED for each in read]

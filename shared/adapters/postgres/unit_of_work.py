@@ -83,6 +83,13 @@ class PostgresUnitOfWork:
             if tx.announced:
                 self._wake()
 
+    async def now(self) -> datetime:
+        """The business instant outside of any transaction, to judge by what was just sent."""
+        if not self._manual_clock:
+            return datetime.now(UTC)
+        async with self._pool.acquire() as conn:
+            return await self._now(conn)
+
     async def _now(self, conn: Any) -> datetime:
         if not self._manual_clock:
             return datetime.now(UTC)
