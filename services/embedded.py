@@ -115,20 +115,22 @@ async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[
     return ready["http"], int(ready["smtp"].rsplit(":", 1)[1])
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    await process.wait()
-<<<<<<< HEAD
-
-
-def gateways_of(settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int) -> dict[str, Gateway]:
-    """The gateways as configured, or those of the sandbox. Refuses secrets that everybody knows outside development."""
+def open_gateways(
+    settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int, stack: AsyncExitStack
+) -> dict[str, Gateway]:
+    """The gateways by channel, to the sandbox that was started here, or to what the settings name."""
     given = GatewaySettings()
     if settings.sandbox:
         given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
     if given.uses_development_secret and not settings.in_development:
         raise CannotStart("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
-    return build_gateways(given, clock.business_time)
-=======
->>>>>>> main
+    gateways = build_gateways(given, clock.business_time)
+    for gateway in gateways.values():
+        stack.push_async_callback(gateway.aclose)
+    return gateways
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    await process.wait()

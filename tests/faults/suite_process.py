@@ -48,6 +48,7 @@ class SuiteProcess:
             "ARREARS_API_PORT": str(self.port),
             "ARREARS_METRICS_PORT": "0",
             "ARREARS_SANDBOX": "false",
+            "ARREARS_DURABLE": "false",
             "ARREARS_SAMPLE_CUSTOMERS": "0",
             "ARREARS_SMS_URL": sandbox_http,
             "ARREARS_SMTP_PORT": str(smtp_port),
@@ -121,7 +122,7 @@ async def sandbox(home: Path) -> AsyncIterator[tuple[str, int]]:
 @asynccontextmanager
 async def a_world(home: Path) -> AsyncIterator[tuple[SuiteProcess, Pool, StubbornDriver]]:
     """A suite process with its own database and providers, and a driver beside it."""
-    postgres = EmbeddedPostgres(home, durable=True)
+    postgres = EmbeddedPostgres(home, durable=False)  # against a crash of the machine, not of a process
     dsn = await asyncio.to_thread(postgres.start)
     try:
         async with sandbox(home / "sandbox") as (http, smtp):
