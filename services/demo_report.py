@@ -195,6 +195,7 @@ def _say_laws(console: Console, findings: list[Any], sent: LogCheck) -> None:
         ("second copies of one reference", sent.second_copies),
         ("not ours", sent.unknown),
         ("said twice", sent.repeated),
+        ("late, or by another channel than marked", sent.unlike),
     )
     table = RichTable(
         "of what the providers received", "entries", title=f"{sent.entries:,} entries in the providers' log"
