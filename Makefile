@@ -11,16 +11,19 @@ JOBS ?= 2
 export ARREARS_ENVIRONMENT ?= development
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt demo token bench docs migrate migration lock clean
+.PHONY: help run test test-faults check fmt demo token bench docs migrate migration lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: $(VENV)/.run ## start everything on embedded defaults
 	$(BIN)/python -m services.local
 
 test: $(VENV)/.dev ## run the tests (JOBS=2 processes, ARGS= for pytest)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-faults: $(VENV)/.dev ## the long ones: twenty kills during the whole feed (ARGS=-s shows the figures)
+	$(BIN)/python -m pytest -m full $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from services.demo_report import report
 from services.local import LocalSettings, Suite, running, settle_memory
 from shared.adapters.synthetic import portfolio
 from shared.application.principal import Role
+from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.logging import configure_logging
 
 START = date(2026, 4, 1)
@@ -38,7 +38,7 @@ def demo(
     """Move the manual clock through half a year, and show what happened. Fails when a law is broken."""
     if home.exists() and not (home / "pgdata").exists() and any(home.iterdir()):
         raise typer.BadParameter(f"{home} holds something that is not a demo; it would be emptied", param_hint="--home")
-    shutil.rmtree(home, ignore_errors=True)
+    EmbeddedPostgres(home).destroy()  # its data may lie elsewhere, where the server's account can reach it
     lines = feed.read_bytes().splitlines() if feed else list(portfolio(customers, MONTHS, seed, START))
     configure_logging("demo", level="ERROR")
     settle_memory()

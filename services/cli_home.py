@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import typer
 
-from shared.adapters.postgres.migrate import SCHEMA
+from shared.adapters.postgres.schema import SCHEMA
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.settings import ProcessSettings
 

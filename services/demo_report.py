@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from shared.domain.money import decimal_text
 
 OPENS, CLOSES = time(8), time(22)  # China's hours for contact, half-open
 PER_DAY = {"sms": 3, "email": 2}
+SEND_WINDOW = timedelta(seconds=5)
 
 Table = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]  # title, columns, rows
 
@@ -90,43 +91,71 @@ class LogCheck:
     second_copies: list[str]
     unknown: list[str]
     repeated: list[str]
+    unlike: list[str]
 
     @property
     def broken(self) -> bool:
-        return any((self.outside_hours, self.over_cap, self.second_copies, self.unknown, self.repeated))
+        lists = (self.outside_hours, self.over_cap, self.second_copies, self.unknown, self.repeated, self.unlike)
+        return any(lists)
 
 
-async def check_log(conn: Any, log: Path, zone: str = "Asia/Shanghai") -> LogCheck:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What our books say of an attempt; ``about`` is (customer, case, what it is about, purpose, channel)."""
+
+    about: tuple[Any, ...]
+    message_id: str
+    channel: str
+    zone: ZoneInfo
+    marked_at: datetime
+
+
+async def check_log(conn: Any, log: Path) -> LogCheck:
     """Hold the sandbox's durable log against the rules and against what we believe we sent.
 
-    Each entry must lie in the permitted hours, be under the caps per number and day, be the only copy of its reference,
-    and belong to exactly one (customer, case, step, anchor, channel)."""
+    Each entry must lie in the permitted hours of the customer's zone, be under the caps per number and day, be the only
+    copy of its reference, belong to exactly one (customer, case, step, anchor, channel), and have come within the send
+    window after the mark, by the marked channel."""
     entries = list(_read(log))
-    where = ZoneInfo(zone)
-    outside, days = [], Counter[tuple[str, str, str]]()
-    for entry in entries:
-        at = datetime.fromisoformat(entry["business_at"] or entry["time"]).astimezone(where)
-        if not OPENS <= at.time() < CLOSES:
-            outside.append(entry["reference"])
-        days[(entry["channel"], entry["to"], at.date().isoformat())] += 1
-    over = [f"{day}: {count}" for (channel, _, day), count in days.items() if count > PER_DAY[channel]]
-    owners = await _owners(conn, [entry["reference"] for entry in entries])
-    unknown = [entry["reference"] for entry in entries if entry["reference"] not in owners]
-    said = Counter(owners[entry["reference"]] for entry in entries if entry["reference"] in owners)
-    repeated = [" ".join(map(str, what)) for what, count in said.items() if count > 1]
-    copies = [entry["reference"] for entry in entries if entry["copy"] > 1]
-    return LogCheck(len(entries), outside, over, copies, unknown, repeated)
+    marks = await _marks(conn, [entry["reference"] for entry in entries])
+    ours = [(entry, marks[entry["reference"]]) for entry in entries if entry["reference"] in marks]
+    days = Counter((entry["channel"], entry["to"], _local(entry, mark).date().isoformat()) for entry, mark in ours)
+    said = Counter(mark.about for _, mark in ours)
+    return LogCheck(
+        entries=len(entries),
+        outside_hours=[e["reference"] for e, mark in ours if not OPENS <= _local(e, mark).time() < CLOSES],
+        over_cap=[f"{channel} {day}: {n}" for (channel, _, day), n in days.items() if n > PER_DAY[channel]],
+        second_copies=[entry["reference"] for entry in entries if entry["copy"] > 1],
+        unknown=[entry["reference"] for entry in entries if entry["reference"] not in marks],
+        repeated=[" ".join(map(str, what)) for what, count in said.items() if count > 1],
+        unlike=[entry["reference"] for entry, mark in ours if not _is_like(entry, mark)],
+    )
 
 
-async def _owners(conn: Any, references: list[str]) -> dict[str, tuple[Any, ...]]:
+def _at(entry: Any) -> datetime:
+    return datetime.fromisoformat(entry["business_at"] or entry["time"])
+
+
+def _local(entry: Any, mark: Mark) -> datetime:
+    return _at(entry).astimezone(mark.zone)
+
+
+def _is_like(entry: Any, mark: Mark) -> bool:
+    in_time = mark.marked_at <= _at(entry) < mark.marked_at + SEND_WINDOW
+    return in_time and (entry["group"], entry["channel"]) == (mark.message_id, mark.channel)
+
+
+async def _marks(conn: Any, references: list[str]) -> dict[str, Mark]:
     rows = await conn.fetch(
         """
-        select a.attempt_id, m.customer_id, m.case_id, m.about, m.purpose, a.channel
-        from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
+        select a.attempt_id, m.customer_id, m.case_id, m.about, m.purpose, a.channel, m.message_id,
+               coalesce(m.decision->'facts'->>'zone', c.time_zone, 'Asia/Shanghai'), a.marked_at
+        from attempts a join messages m using (message_id) join customers c on c.customer_id = m.customer_id
+        where a.attempt_id = any($1::uuid[])
         """,
         [UUID(reference) for reference in references],
     )
-    return {str(row[0]): tuple(row[1:]) for row in rows}
+    return {str(row[0]): Mark(tuple(row)[1:6], str(row[6]), row[5], ZoneInfo(row[7]), row[8]) for row in rows}
 
 
 def _read(log: Path) -> Iterator[Any]:
@@ -166,6 +195,7 @@ def _say_laws(console: Console, findings: list[Any], sent: LogCheck) -> None:
         ("second copies of one reference", sent.second_copies),
         ("not ours", sent.unknown),
         ("said twice", sent.repeated),
+        ("late, or by another channel than marked", sent.unlike),
     )
     table = RichTable(
         "of what the providers received", "entries", title=f"{sent.entries:,} entries in the providers' log"

@@ -18,8 +18,9 @@ from services.api.settings import ApiSettings
 from shared.adapters.clock import BusinessClock
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
-from shared.adapters.postgres.migrate import check_schema, migrate
+from shared.adapters.postgres.schema import check_schema, expected_revision, revision_of
 from shared.adapters.postgres.shelf import seed_documents
+from shared.adapters.postgres.workers import interrupt_uploads
 from shared.application.gateway import Gateway
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
@@ -69,9 +70,23 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     postgres = EmbeddedPostgres(settings.home, durable=settings.durable)
     dsn = await asyncio.to_thread(postgres.start)
     stack.callback(postgres.stop)
-    await migrate(dsn)
+    await _migrate(dsn)
     await seed_documents(dsn)
+    await interrupt_uploads(dsn)
     return dsn
+
+
+async def _migrate(dsn: str) -> None:
+    conn = await asyncpg.connect(dsn)
+    try:
+        if await revision_of(conn) == expected_revision():
+            return
+    finally:
+        await conn.close()
+    # The tools for it are slow to load, and not needed at any other start.
+    from shared.adapters.postgres.migrate import migrate
+
+    await migrate(dsn)
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:

@@ -22,8 +22,9 @@ import asyncpg
 import hypothesis
 import pytest
 
-from shared.adapters.postgres.migrate import SCHEMA, migrate
-from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres
+from shared.adapters.postgres.migrate import migrate
+from shared.adapters.postgres.schema import SCHEMA
+from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.ownership import file_lock
 
 TEMPLATE = "template_arrears"
@@ -129,6 +130,15 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.owner_dsn, server_settings={"search_path": SCHEMA})
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """The usual one; a database of its own that a test started below it goes with the test, its data too."""
+    yield tmp_path
+    for data in (*tmp_path.glob("pgdata"), *tmp_path.glob("*/pgdata")):
+        with contextlib.suppress(EmbeddedPostgresError):  # the test has broken it
+            EmbeddedPostgres(data.parent).destroy()
 
 
 async def _make_template(dsn: str, administrator: str) -> None:

@@ -1,18 +1,25 @@
-"""Small feeds for whole-suite tests: few instants, many customers, so that a lot is in flight at once."""
+"""Feeds for whole-suite tests. Small ones: few instants, many customers, so that a lot is in flight at once. A whole
+one: half a year of a real card issuer's portfolio."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from services.demo import Instant
+from shared.adapters.synthetic import portfolio
 
 CHINA = timezone(timedelta(hours=8))
 SOURCE = "/banks/test/core"
+TOOL = Path(__file__).parents[2] / "shared/tools/card_clients_to_events.py"
+"""Beside the repository, where the real portfolio is; elsewhere a made-up one stands in."""
 
 
 def event(kind: str, key: str, at: datetime, data: dict[str, Any]) -> bytes:
@@ -90,3 +97,13 @@ def three_months(customers: int) -> Iterator[Instant]:
                 dues[number].append((date(2026, month, 20), 100_000 + number))
         lines = [report(number, cut, dues[number], 100 + index) for number in dues]
         yield Instant(cut.astimezone(UTC), tuple(lines))
+
+
+def write_portfolio(path: Path) -> Path:
+    """Half a year of a portfolio as NDJSON, in the order of time."""
+    with path.open("wb") as out:
+        if TOOL.exists():
+            subprocess.run([sys.executable, str(TOOL), "--year", "2026"], stdout=out, check=True)
+        else:
+            out.writelines(portfolio(3_000, 6, seed=7, start=date(2026, 1, 1)))
+    return path

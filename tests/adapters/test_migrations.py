@@ -17,16 +17,13 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shared.adapters.postgres.migrate import (
-    LOGIN_ROLES,
+from shared.adapters.postgres.migrate import LOGIN_ROLES, MigrationError, downgrade, migrate
+from shared.adapters.postgres.schema import (
     SCHEMA,
-    MigrationError,
     OwnerRefusedError,
     SchemaMismatchError,
     check_schema,
-    downgrade,
     expected_revision,
-    migrate,
     refuse_owner,
 )
 from shared.adapters.postgres.tables import metadata

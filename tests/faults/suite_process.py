@@ -48,6 +48,7 @@ class SuiteProcess:
             "ARREARS_API_PORT": str(self.port),
             "ARREARS_METRICS_PORT": "0",
             "ARREARS_SANDBOX": "false",
+            "ARREARS_DURABLE": "false",
             "ARREARS_SAMPLE_CUSTOMERS": "0",
             "ARREARS_SMS_URL": sandbox_http,
             "ARREARS_SMTP_PORT": str(smtp_port),
@@ -92,7 +93,7 @@ class StubbornDriver(Driver):
     """Feeds again what a kill interrupted: what was taken before is a duplicate."""
 
     async def _feed(self, instant: Instant) -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             while True:
                 try:
                     return await super()._feed(instant)
@@ -106,6 +107,7 @@ class StubbornDriver(Driver):
 async def sandbox(home: Path) -> AsyncIterator[tuple[str, int]]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.sandbox", "--home", str(home), "--http-port", "0", "--smtp-port", "0"),
+        *("--knob", "sms.delay_ms=30", "--knob", "email.delay_ms=10"),  # so that a kill finds something on its way
         stdout=asyncio.subprocess.PIPE,
     )
     try:
@@ -120,7 +122,7 @@ async def sandbox(home: Path) -> AsyncIterator[tuple[str, int]]:
 @asynccontextmanager
 async def a_world(home: Path) -> AsyncIterator[tuple[SuiteProcess, Pool, StubbornDriver]]:
     """A suite process with its own database and providers, and a driver beside it."""
-    postgres = EmbeddedPostgres(home, durable=True)
+    postgres = EmbeddedPostgres(home, durable=False)  # against a crash of the machine, not of a process
     dsn = await asyncio.to_thread(postgres.start)
     try:
         async with sandbox(home / "sandbox") as (http, smtp):

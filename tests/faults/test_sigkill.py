@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from services.demo_report import check_log
+from services.demo import Instant, instants
+from services.demo_report import LogCheck, check_log
 from shared.adapters.postgres import digest, invariants
 from tests.faults.suite_process import SuiteProcess, a_world
-from tests.feeds import three_months
+from tests.feeds import three_months, write_portfolio
+
+Feed = Callable[[], Iterable[Instant]]
 
 CUSTOMERS = 600
 KILLS = 20
+WORK = ("sending", "outbox", "messages", "sending", "receiving")
 
 _IN_FLIGHT = """
 select (select count(*) from outbox where sent_at is null) as outbox,
@@ -26,57 +32,93 @@ select (select count(*) from outbox where sent_at is null) as outbox,
 """
 
 
-async def undisturbed(home: Path) -> tuple[str, int]:
+async def undisturbed(home: Path, feed: Feed) -> tuple[str, int]:
     async with a_world(home) as (_, pool, driver):
-        await driver.drive(three_months(CUSTOMERS))
+        await driver.drive(feed())
         async with pool.acquire() as conn:
             entries = (await check_log(conn, home / "sandbox" / "log.ndjson")).entries
             return await digest.outcome_digest(conn), entries
 
 
+async def in_flight(pool: Any) -> dict[str, int]:
+    async with pool.acquire() as conn:
+        return dict(await conn.fetchrow(_IN_FLIGHT))
+
+
 async def kill_now_and_then(suite: SuiteProcess, pool: Any, finished: asyncio.Event) -> list[dict[str, int]]:
-    """Kill at random moments, waiting for work to be in flight first; what was in flight at each kill."""
+    """Kill at random moments, each time while another kind of work is in flight; what was in flight at each kill."""
     dice, phases = Random(7), []
-    while len(phases) < KILLS and not finished.is_set():
-        await asyncio.sleep(dice.uniform(0.02, 0.4))
-        async with pool.acquire() as conn:
-            phase = dict(await conn.fetchrow(_IN_FLIGHT))
-        if not any(phase.values()) and dice.random() < 0.9:
-            continue
+    for number in range(KILLS):
+        wanted, patience = WORK[number % len(WORK)], 400
+        while patience and not finished.is_set() and not (await in_flight(pool))[wanted]:
+            await asyncio.sleep(0.005)
+            patience -= 1
+        await asyncio.sleep(dice.uniform(0, 0.04))
+        if finished.is_set():
+            break
         await suite.kill()
-        phases.append(phase)
+        phases.append(await in_flight(pool))
         await suite.start()
     return phases
 
 
-@pytest.mark.timeout(280)
-async def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
-    expected, entries = await undisturbed(tmp_path / "undisturbed")
-    home = tmp_path / "killed"
+@dataclass(frozen=True, slots=True)
+class Survived:
+    """What twenty kills left."""
+
+    phases: list[dict[str, int]]
+    findings: list[Any]
+    sent: LogCheck
+    doubts: dict[str, int]
+    outcome: str
+
+
+async def killed_again_and_again(home: Path, feed: Feed) -> Survived:
     async with a_world(home) as (suite, pool, driver):
         finished = asyncio.Event()
         async with asyncio.TaskGroup() as both:
             killer = both.create_task(kill_now_and_then(suite, pool, finished))
-            await driver.drive(three_months(CUSTOMERS))
+            await driver.drive(feed())
             finished.set()
-        phases = killer.result()
         await driver.quiet()
         async with pool.acquire() as conn:
-            sent = await check_log(conn, home / "sandbox" / "log.ndjson")
-            findings = await invariants.check(conn)
             doubts = await conn.fetch(
                 "select gateway, count(*) from attempts where state = 'in_doubt' group by gateway"
             )
-            found = await digest.outcome_digest(conn)
-    in_flight = sum(phase["sending"] for phase in phases)
+            return Survived(
+                killer.result(),
+                await invariants.check(conn),
+                await check_log(conn, home / "sandbox" / "log.ndjson"),
+                {row[0]: row[1] for row in doubts},
+                await digest.outcome_digest(conn),
+            )
+
+
+async def see_that_kills_change_nothing(home: Path, feed: Feed) -> None:
+    expected, entries = await undisturbed(home / "undisturbed", feed)
+    survived = await killed_again_and_again(home / "killed", feed)
+    marked = sum(phase["sending"] for phase in survived.phases)
     print(  # noqa: T201 - the figures belong into the log of the run
-        f"{len(phases)} kills, in flight at each: {phases}; doubts left: {[tuple(row) for row in doubts]}"
+        f"{len(survived.phases)} kills, in flight: {survived.phases}; doubts left: {survived.doubts};"
+        f" {survived.sent.entries} of {entries} entries in the providers' log"
     )
-    assert findings == []
-    assert not sent.broken, sent
-    assert {row[0] for row in doubts} <= {"smtp"}, "an SMS in doubt is resolved by asking"
-    assert sum(row[1] for row in doubts) <= in_flight
-    assert found == expected
-    assert len(phases) == KILLS
-    assert sum(any(phase.values()) for phase in phases) >= KILLS // 2
-    assert entries - in_flight <= sent.entries <= entries
+    assert survived.findings == []
+    assert not survived.sent.broken, survived.sent
+    assert survived.doubts.keys() <= {"smtp"}, "an SMS in doubt is resolved by asking"
+    assert sum(survived.doubts.values()) <= marked
+    assert survived.outcome == expected
+    assert len(survived.phases) == KILLS
+    assert sum(any(phase.values()) for phase in survived.phases) >= KILLS // 2
+    assert entries - sum(survived.doubts.values()) <= survived.sent.entries <= entries
+
+
+@pytest.mark.timeout(280)
+async def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    await see_that_kills_change_nothing(tmp_path, lambda: three_months(CUSTOMERS))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1200)
+async def test_twenty_kills_during_the_whole_feed_change_nothing(tmp_path: Path) -> None:
+    lines = write_portfolio(tmp_path / "feed.ndjson").read_bytes().splitlines()
+    await see_that_kills_change_nothing(tmp_path, lambda: instants(lines))

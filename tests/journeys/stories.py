@@ -22,6 +22,7 @@ from services.demo import Driver
 from services.local import LocalSettings, Suite, running
 from shared.adapters.clock import read_manual_clock
 from shared.application.principal import Role
+from shared.runtime.embedded_postgres import EmbeddedPostgres
 from tests.faults.suite_process import free_port
 from tests.feeds import CHINA, event, report
 
@@ -193,3 +194,4 @@ async def told(home: Path) -> AsyncIterator[Stories]:
             driver = Driver(suite.pool, client, issuer.make_token(Role.CORE_BANKING), wake=suite.wake)
             await driver.drive([], until=FIRST_EVENING.astimezone(UTC))
             yield Stories(suite, client, driver, issuer)
+    EmbeddedPostgres(home).destroy()

@@ -7,8 +7,6 @@ stands in. The facts are compared by the digest that ``arrears digest --facts`` 
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.postgres.digest import facts_digest
-from shared.adapters.synthetic import portfolio
+from tests.feeds import TOOL, write_portfolio
 from tests.services.api.core_banking import CoreBanking, core_banking
 
-TOOL = Path(__file__).parents[3] / "shared/tools/card_clients_to_events.py"
 REAL_EVENTS = 86_016
 ON = date(2026, 9, 30)
 AFTER = datetime(2026, 9, 30, 4, 0, tzinfo=UTC)
@@ -28,13 +25,7 @@ AFTER = datetime(2026, 9, 30, 4, 0, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """NDJSON, in the order of time."""
-    path = tmp_path_factory.mktemp("feed") / "feed.ndjson"
-    with path.open("wb") as out:
-        if TOOL.exists():
-            subprocess.run([sys.executable, str(TOOL), "--year", "2026"], stdout=out, check=True)
-        else:
-            out.writelines(portfolio(3_000, 6, seed=7, start=date(2026, 1, 1)))
-    return path
+    return write_portfolio(tmp_path_factory.mktemp("feed") / "feed.ndjson")
 
 
 async def slices(path: Path) -> AsyncIterator[bytes]:

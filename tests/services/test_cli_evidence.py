@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import app
-from shared.adapters.postgres.migrate import SCHEMA
+from shared.adapters.postgres.schema import SCHEMA
 from tests.adapters.lawful_world import settle_in
 from tests.conftest import Database
 

@@ -1,4 +1,4 @@
-"""The schema's way into a database, and how a process refuses a schema it does not know.
+"""The schema's way into a database.
 
 One migration runs at a time (a transaction-level advisory lock), all or nothing, and gives up rather than queue behind
 a table that is in use. Whoever migrates owns the tables; the services connect as members of ``arrears_service``, which
@@ -9,37 +9,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-SCHEMA = "arrears"
-SERVICE_ROLE = "arrears_service"
+from shared.adapters.postgres.schema import MIGRATIONS, SCHEMA, SERVICE_ROLE
+
 LOGIN_ROLES = ("arrears_api", "arrears_notifier", "arrears_scheduler")
 
-_FOLDER = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x6172_7265_6172_7301  # "arrears", 1: any constant that nobody else uses
 _TURN_SECONDS = 120
 
 
 class MigrationError(RuntimeError):
     """The database could not be brought to this schema; the message says what to do."""
-
-
-class SchemaMismatchError(RuntimeError):
-    """The database's schema is not the one that this code was written for."""
-
-
-class OwnerRefusedError(RuntimeError):
-    """A service is connected as the owner of the tables, who may do more than a service should."""
 
 
 async def migrate(dsn: str, *, target: str = "head") -> str | None:
@@ -80,39 +69,6 @@ async def write_migration(dsn: str, message: str) -> Path | None:
     return Path(written[0].path) if written and written[0] else None
 
 
-@cache
-def expected_revision() -> str | None:
-    """The newest revision that this code knows; None before the first migration was written."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
-
-
-async def check_schema(connection: asyncpg.Connection) -> None:
-    """Raise ``SchemaMismatchError`` unless the database is at the revision that this code was written for."""
-    known = await connection.fetchval("select to_regclass($1)", f"{SCHEMA}.alembic_version")
-    found = await connection.fetchval(f"select version_num from {SCHEMA}.alembic_version") if known else None  # noqa: S608 - constants
-    if found != expected_revision():
-        raise SchemaMismatchError(
-            f"the database is at schema revision {found or '(none)'}, this version needs {expected_revision()}: "
-            "run `arrears migrate` with this version, or run the version that fits the database"
-        )
-
-
-async def refuse_owner(connection: asyncpg.Connection) -> None:
-    """Raise ``OwnerRefusedError`` when the connected role owns our tables, or may act as their owner."""
-    owns = await connection.fetchval(
-        """
-        select exists (
-            select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-            where n.nspname = $1 and c.relkind in ('r', 'p') and pg_has_role(c.relowner, 'member')
-        )
-        """,
-        SCHEMA,
-    )
-    if owns:
-        role = await connection.fetchval("select current_user")
-        raise OwnerRefusedError(f"connected as {role}, which owns the tables: connect as a member of {SERVICE_ROLE}")
-
-
 async def _in_turn(dsn: str, work: Callable[[AsyncConnection], Any]) -> str | None:
     async with _transaction(dsn) as connection:
         await connection.execute(text(f"set local lock_timeout = '{_TURN_SECONDS}s'"))
@@ -151,7 +107,7 @@ async def _alembic(connection: AsyncConnection, run: Callable[[Config], object])
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
     config.set_main_option("timezone", "UTC")
     return config

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
+
 
 async def register(conn: Any, instance: str, service: str) -> None:
     await conn.execute(
@@ -39,10 +41,15 @@ async def leave(conn: Any, instance: str) -> None:
     )
 
 
-async def interrupt_uploads(conn: Any) -> int:
-    """Uploads that nobody receives any more can be sent again at once; only for a caller that knows it is alone."""
-    rows = await conn.fetch(
-        "update arrears.imports set state = 'interrupted', reason = 'the process that received it died',"
-        " updated_at = clock_timestamp() where state = 'receiving' returning import_id"
-    )
+async def interrupt_uploads(dsn: str) -> int:
+    """Uploads that nobody receives any more can be sent again at once; only for a caller that knows it is alone on the
+    database."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        rows = await conn.fetch(
+            "update arrears.imports set state = 'interrupted', reason = 'the process that received it died',"
+            " updated_at = clock_timestamp() where state = 'receiving' returning import_id"
+        )
+    finally:
+        await conn.close()
     return len(rows)
