@@ -15,7 +15,7 @@ from shared.application.complaints import ComplaintDesk, NewComplaint
 from shared.application.gateway import Outcome, OutcomeKind
 from shared.application.principal import Principal, Role
 from shared.domain.complaint import Complexity
-from tests.application.bank import NOW, event, payment
+from tests.application.bank import NOW, event, merged, payment
 from tests.conftest import Database
 from tests.faults.outbound import Outbound, an_outbound
 
@@ -241,6 +241,19 @@ async def test_a_doubt_counts_against_the_cap(out: Outbound) -> None:
     assert await out.contacts() == ["unknown"] * 3
     fourth = await out.plan_answer()
     assert await loop.send_once() == 0
+    assert (await out.message(fourth))["state"] == "deferred"
+
+
+async def test_what_a_person_was_told_under_another_number_of_theirs_counts_after_the_merger(out: Outbound) -> None:
+    """Two records of one person, merged by way of a third: the day's contacts of all of them count."""
+    await out.overdue("C1", "C2", "C3")
+    for customer in ("C1", "C2", "C2"):
+        await out.plan_answer(customer)
+    assert await out.loop().send_once() == 3
+    assert await out.bank.say(merged("C1", "C2")) == ["accepted"]
+    assert await out.bank.say(merged("C2", "C3")) == ["accepted"]
+    fourth = await out.plan_answer("C3")
+    assert await out.loop().send_once() == 0
     assert (await out.message(fourth))["state"] == "deferred"
 
 

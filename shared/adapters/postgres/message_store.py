@@ -194,19 +194,37 @@ class MessageTables(TimerTables):
             desks[row[0]].facts_pending = True
 
     async def _load_contacts(self, desks: dict[str, Desk], ids: list[str]) -> None:
+        """The contacts of the person, under whatever customer ids they were made before mergers."""
+        person = {**dict.fromkeys(ids, ""), **await self._merged_into(ids)}
         rows = await self.conn.fetch(
             """
             select customer_id, local_date, channel, count(*), max(at) from contact_ledger
             where customer_id = any($1::text[]) and local_date >= $2 and state <> 'released'
             group by customer_id, local_date, channel
             """,
-            ids,
+            list(person),
             self.now.date() - timedelta(days=1),
         )
         for row in rows:
-            desk = desks[row[0]]
-            desk.contacts.setdefault(row[1], {})[row[2]] = row[3]
+            desk = desks[person[row[0]] or row[0]]
+            counts = desk.contacts.setdefault(row[1], {})
+            counts[row[2]] = counts.get(row[2], 0) + row[3]
             desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
+
+    async def _merged_into(self, ids: list[str]) -> dict[str, str]:
+        """Customers that were merged away into ``ids``, directly or by way of others, and who they are now."""
+        rows = await self.conn.fetch(
+            """
+            with recursive person as (
+                select customer_id, merged_into as stays from customers where merged_into = any($1::text[])
+                union
+                select c.customer_id, p.stays from customers c join person p on c.merged_into = p.customer_id
+            )
+            select customer_id, stays from person
+            """,
+            ids,
+        )
+        return {row[0]: row[1] for row in rows}
 
     async def _load_debts(self, desks: dict[str, Desk], ids: list[str]) -> None:
         """The accounts that may be spoken of: not those that a hold on the account itself takes out."""

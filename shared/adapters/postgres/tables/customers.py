@@ -25,7 +25,11 @@ from shared.adapters.postgres.tables.columns import (
 
 class CustomerRow(Table, table=True):
     __tablename__ = "customers"
-    __table_args__ = (Index(None, "name_bidx"), {"postgresql_with": {"fillfactor": "70"}})
+    __table_args__ = (
+        Index(None, "name_bidx"),
+        Index("ix_customers_merged", "merged_into", postgresql_where=text("merged_into is not null")),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
 
     customer_id: str = words(pk=True)
     core_version: int = big(default="0")
