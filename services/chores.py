@@ -57,6 +57,7 @@ async def take_over(stack: AsyncExitStack, pool: Pool, instance: str, service: s
     """Suites of this home that came before are dead, and so are their leases; that is what resolves their doubts."""
     async with pool.acquire() as conn:
         await workers.bury_predecessors(conn, service)
+        await workers.interrupt_uploads(conn)
         await workers.register(conn, instance, service)
 
     async def leave() -> None:

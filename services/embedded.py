@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack
@@ -23,6 +24,10 @@ from shared.application.gateway import Gateway
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
 
+class CannotStart(RuntimeError):
+    """Something that the suite needs can not be had; the message says what, and how to put it right."""
+
+
 class LocalSettings(ApiSettings):
     """The embedded suite's own: where the sandbox listens, and whether to start it."""
 
@@ -33,6 +38,19 @@ class LocalSettings(ApiSettings):
     sandbox_smtp_port: int = 2525
     durable: bool = True
     sample_customers: int = Field(default=60, ge=0, le=5000)
+
+
+def open_port(settings: LocalSettings) -> socket.socket:
+    """The API's port, taken before anything is started. Raises ``CannotStart`` when somebody else has it."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.api_host, settings.api_port))
+    except OSError as error:
+        listener.close()
+        where = f"{settings.api_host}:{settings.api_port}"
+        raise CannotStart(f"the API can not listen on {where} ({error.strerror}); set ARREARS_API_PORT") from None
+    return listener
 
 
 async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
@@ -57,9 +75,12 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
-    """Start the sandbox; its HTTP address and SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere."""
+    """Start the sandbox; its HTTP address and SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere.
+
+    It reports deliveries where the API has a port that is known beforehand; on any free one (0) it reports none."""
     if not settings.sandbox:
         return f"http://127.0.0.1:{settings.sandbox_http_port}", settings.sandbox_smtp_port
+    callback = f"http://127.0.0.1:{settings.api_port}/v1/callbacks/http_sms"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -67,28 +88,34 @@ async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[
         *("--home", str(settings.home / "sandbox")),
         *("--http-port", str(settings.sandbox_http_port)),
         *("--smtp-port", str(settings.sandbox_smtp_port)),
-        *("--callback-url", f"http://127.0.0.1:{settings.api_port}/v1/callbacks/http_sms"),
+        *(("--callback-url", callback) if settings.api_port else ()),
         stdout=subprocess.PIPE,
     )
     stack.push_async_callback(_end, process)
     line = await process.stdout.readline() if process.stdout is not None else b""
     if not line:
-        raise RuntimeError("the sandbox did not start; its reason stands above")
+        ports = "ARREARS_SANDBOX_HTTP_PORT, ARREARS_SANDBOX_SMTP_PORT"
+        raise CannotStart(f"the sandbox did not start, its reason stands above; its ports are set by {ports}")
     ready = json.loads(line)
     return ready["http"], int(ready["smtp"].rsplit(":", 1)[1])
+
+
+def open_gateways(
+    settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int, stack: AsyncExitStack
+) -> dict[str, Gateway]:
+    """The gateways by channel, to the sandbox that was started here, or to what the settings name."""
+    given = GatewaySettings()
+    if settings.sandbox:
+        given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
+    if given.uses_development_secret and not settings.in_development:
+        raise CannotStart("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
+    gateways = build_gateways(given, clock.business_time)
+    for gateway in gateways.values():
+        stack.push_async_callback(gateway.aclose)
+    return gateways
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     await process.wait()
-
-
-def gateways_of(settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int) -> dict[str, Gateway]:
-    """The gateways as configured, or those of the sandbox. Refuses secrets that everybody knows outside development."""
-    given = GatewaySettings()
-    if settings.sandbox:
-        given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
-    if given.uses_development_secret and not settings.in_development:
-        raise ValueError("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
-    return build_gateways(given, clock.business_time)

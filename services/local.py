@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -18,12 +19,13 @@ import uvloop
 from services import starter
 from services.api import measures
 from services.api.app import create_app
-from services.chores import be_alone
-from services.embedded import LocalSettings, gateways_of, open_database, open_sandbox
+from services.chores import HomeInUse, be_alone
+from services.embedded import CannotStart, LocalSettings, open_database, open_gateways, open_port, open_sandbox
 from services.suite import QUICK, Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
+from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.logging import configure_logging
-from shared.runtime.metrics import serve_metrics
+from shared.runtime.metrics import MetricsServer, serve_metrics
 from shared.runtime.supervisor import Supervisor
 
 __all__ = ["LocalSettings", "Suite", "running"]
@@ -34,30 +36,27 @@ async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
     """Everything up; on leaving, everything down in the opposite order."""
     async with AsyncExitStack() as stack:
         service = be_alone(stack, settings.home)
+        listener = stack.enter_context(open_port(settings))
         dsn = await open_database(settings, stack)
         sandbox_url, smtp_port = await open_sandbox(settings, stack)
         clock = BusinessClock(manual=settings.manual_clock)
-        gateways = gateways_of(settings, clock, sandbox_url, smtp_port)
-        for gateway in gateways.values():
-            stack.push_async_callback(gateway.aclose)
+        gateways = open_gateways(settings, clock, sandbox_url, smtp_port, stack)
         suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url, service), stack)
         server = _server(suite)
-        suite.supervisor.add("api", lambda stop: _serve(server, stop), restart=False)
+        suite.supervisor.add("api", lambda stop: _serve(server, listener, stop), restart=False)
         task = asyncio.create_task(suite.supervisor.run(signals=False))
         stack.push_async_callback(_stop, suite.supervisor, task)
         while not server.started:
             if task.done():
                 await task
             await asyncio.sleep(QUICK)
-        suite.port = server.servers[0].sockets[0].getsockname()[1]
+        suite.port = listener.getsockname()[1]
         yield suite
 
 
 def _server(suite: Suite) -> uvicorn.Server:
     config = uvicorn.Config(
         create_app(suite.deps, observe=measures.observe),
-        host=suite.settings.api_host,
-        port=suite.settings.api_port,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -66,8 +65,9 @@ def _server(suite: Suite) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-async def _serve(server: uvicorn.Server, stop: asyncio.Event) -> None:
-    serving = asyncio.create_task(server._serve())  # serve() would take the signals, which are the supervisor's
+async def _serve(server: uvicorn.Server, listener: socket.socket, stop: asyncio.Event) -> None:
+    # serve() would take the signals, which are the supervisor's.
+    serving = asyncio.create_task(server._serve([listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -81,7 +81,7 @@ async def serve(settings: LocalSettings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, suite.supervisor.request_stop)
-        metrics = serve_metrics(host=settings.metrics_host, port=settings.metrics_port)
+        metrics = _metrics(settings)
         try:
             if settings.sample_customers and settings.in_development:
                 await starter.put_in_motion(suite, settings.sample_customers)
@@ -91,11 +91,24 @@ async def serve(settings: LocalSettings) -> None:
             metrics.stop()
 
 
+def _metrics(settings: LocalSettings) -> MetricsServer:
+    try:
+        return serve_metrics(host=settings.metrics_host, port=settings.metrics_port)
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        reason = f"metrics can not be served on {where} ({error.strerror}); set ARREARS_METRICS_PORT"
+        raise CannotStart(reason) from None
+
+
 def main() -> None:
+    """Run the suite; what a person can put right is told in one line, not as a traceback."""
     settings = LocalSettings()
     configure_logging("local", level=settings.log_level)
     settle_memory()
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    except (CannotStart, HomeInUse, EmbeddedPostgresError) as error:
+        raise SystemExit(f"arrears: {error}") from None
 
 
 def settle_memory() -> None:

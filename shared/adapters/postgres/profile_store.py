@@ -14,6 +14,7 @@ from shared.domain.inbound import ReportedCustomer, ReportedPoint
 
 NAME_INDEX = "customer-name"
 LAST4_INDEX = "phone-last4"
+AFTER_ONES_OWN = 100  # where the contact points of a customer who was merged into another stand
 
 _CUSTOMERS = Rows(
     "arrears.customers",
@@ -221,7 +222,7 @@ class ProfileTables(Session):
             point[1],
             point[2],
             "staff",
-            point[3],
+            AFTER_ONES_OWN + point[3],
             sealed,
             bidx,
             last4,

@@ -37,3 +37,12 @@ async def leave(conn: Any, instance: str) -> None:
     await conn.execute(
         "update arrears.workers set ended_at = clock_timestamp(), dead = true where instance = $1", instance
     )
+
+
+async def interrupt_uploads(conn: Any) -> int:
+    """Uploads that nobody receives any more can be sent again at once; only for a caller that knows it is alone."""
+    rows = await conn.fetch(
+        "update arrears.imports set state = 'interrupted', reason = 'the process that received it died',"
+        " updated_at = clock_timestamp() where state = 'receiving' returning import_id"
+    )
+    return len(rows)
