@@ -165,7 +165,8 @@ def _due_under(
         at = _effective(outlook, step, standing, due_at)
         if at is not None and (until is None or at < until):
             candidates.append((at, due_at, step.rank, step))
-            if at > now and (next_at is None or at < next_at):
+            # A step that was cancelled does not come, so the ladder is read on past it.
+            if at > now and (next_at is None or at < next_at) and not _settled(outlook, step.id, anchor):
                 next_at = at
     candidates.sort(key=lambda candidate: candidate[:3])
     due: list[Selection] = []
@@ -211,7 +212,11 @@ def reconcile(outlook: Outlook, selections: Iterable[Selection], coming: Selecti
 
 
 def _decided(outlook: Outlook, selection: Selection) -> bool:
-    known = outlook.record.get((selection.step.id, selection.anchor))
+    return _settled(outlook, selection.step.id, selection.anchor)
+
+
+def _settled(outlook: Outlook, step_id: str, anchor: date) -> bool:
+    known = outlook.record.get((step_id, anchor))
     return known is not None and known.state not in UNDECIDED
 
 

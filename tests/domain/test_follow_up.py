@@ -130,6 +130,13 @@ def test_a_cancelled_step_stays_cancelled() -> None:
     assert (made.issue, made.passed) == (None, ())
 
 
+def test_after_a_cancelled_step_the_one_behind_it_comes() -> None:
+    record = {(LADDER[0].id, ANCHOR): OnRecord(FollowUpState.CANCELLED)}
+    made = plan(outlook([standing(START)], record), START)
+    assert made.coming is not None
+    assert made.coming.step.id == LADDER[1].id
+
+
 def test_a_business_day_step_in_a_year_without_a_calendar_waits_instead_of_guessing() -> None:
     business = [step.id for step in LADDER if step.day_kind == "business"]
     assert business, "the seed has business-day steps"
