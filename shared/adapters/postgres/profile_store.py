@@ -36,25 +36,23 @@ _CUSTOMERS = Rows(
     )
     + ", row_version = customers.row_version + 1",
 )
-_POINTS = Rows(
-    "arrears.contact_points",
-    {
-        "point_id": "uuid",
-        "customer_id": "text",
-        "kind": "text",
-        "source": "text",
-        "origin": "text",
-        "position": "smallint",
-        "value_enc": "bytea",
-        "value_bidx": "bytea",
-        "last4_bidx": "bytea",
-        "state": "text",
-        "state_reason": "text",
-        "created_at": "timestamptz",
-        "updated_at": "timestamptz",
-    },
-    "on conflict (point_id) do nothing",
-)
+_POINT_COLUMNS = {
+    "point_id": "uuid",
+    "customer_id": "text",
+    "kind": "text",
+    "source": "text",
+    "origin": "text",
+    "position": "smallint",
+    "value_enc": "bytea",
+    "value_bidx": "bytea",
+    "last4_bidx": "bytea",
+    "state": "text",
+    "state_reason": "text",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+_POINTS = Rows("arrears.contact_points", _POINT_COLUMNS, "on conflict (point_id) do nothing")
+_NEW_POINTS = Rows("arrears.contact_points", _POINT_COLUMNS)
 
 
 class ProfileTables(Session):
@@ -105,11 +103,12 @@ class ProfileTables(Session):
 
     async def _save_points(self, profiles: Mapping[str, ReportedCustomer]) -> None:
         rows = await self.conn.fetch(
-            "select point_id, customer_id, state, source, position from contact_points"
-            " where customer_id = any($1::text[]) and origin = 'core'",
+            "select point_id, customer_id, state, source, position, origin from contact_points"
+            " where customer_id = any($1::text[])",
             list(profiles),
         )
-        known = {row[0]: row for row in rows}
+        there = {row[0] for row in rows}
+        known = {row[0]: row for row in rows if row[5] == "core"}
         reported: dict[UUID, tuple[str, int, ReportedPoint, str, bytes, bool]] = {}
         for customer_id, profile in profiles.items():
             for position, point in enumerate(profile.contact_points):
@@ -117,9 +116,9 @@ class ProfileTables(Session):
                 bidx = self.cipher.blind(point.kind, value)
                 point_id = derive("point", customer_id, point.kind, bidx.hex())
                 reported.setdefault(point_id, (customer_id, position, point, value, bidx, readable))
-        await _POINTS.write(
+        await _NEW_POINTS.write(
             self.conn,
-            (self._point_row(point_id, *about) for point_id, about in reported.items() if point_id not in known),
+            (self._point_row(point_id, *about) for point_id, about in reported.items() if point_id not in there),
         )
         await self._set_points(
             [key for key, row in known.items() if key not in reported and row[2] != "removed"], "removed"
