@@ -54,7 +54,7 @@ async def run_due(work: UnitOfWork, table: TimerTable, limit: int) -> int:
         except Exception as error:
             log.exception("clockwork.customer_failed")
             async with work() as tx:
-                await tx.postpone_timers(customer_id, f"{type(error).__name__}: {error}"[:500])
+                await tx.postpone_timers(customer_id, type(error).__name__)  # its text may repeat what is personal
     return ran
 
 
@@ -99,11 +99,5 @@ def catch_up(book: Book, customer_id: str, shelf: PolicyShelf, due_at: datetime 
     while due_at is not None and due_at <= book.now:
         last = book.customers[customer_id].last_standing
         at = due_at if last is None else max(due_at, last.at)
-        rejudge(book, customer_id, shelf, at, f"timer.{BUCKET_ROLL}", actor="clock")
-        rolls = [
-            at
-            for key, at in book.changes.timers.items()
-            if at is not None and key.scope == customer_id and key.kind == BUCKET_ROLL
-        ]
-        following = min(rolls, default=None)
+        following = rejudge(book, customer_id, shelf, at, f"timer.{BUCKET_ROLL}", actor="clock")
         due_at = following if following is not None and following > due_at else None

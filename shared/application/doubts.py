@@ -113,9 +113,9 @@ def from_receipt(receipt: Receipt) -> Settlement:
 async def release_or_settle(tx: Any, book: Book, settlements: Sequence[Settlement]) -> int:
     """Doubts that are lifted go back to the queue; all others move by rank."""
     lifted = [one for one in settlements if one.state is AttemptState.RELEASED]
-    await tx.release_doubts(lifted)
+    released: int = await tx.release_doubts(lifted)
     moved = await settle(tx, book, [one for one in settlements if one.state is not AttemptState.RELEASED])
-    return len(lifted) + len(moved)
+    return released + len(moved)
 
 
 async def take_receipts(work: Any, receipts: Sequence[Receipt]) -> int:

@@ -40,8 +40,12 @@ def zone_of(time_zone: str | None, policy: Policy) -> str:
     return time_zone or policy.default_zone
 
 
-def rejudge(book: Book, customer_id: str, shelf: PolicyShelf, at: datetime, reason: str, actor: str = "system") -> None:
-    """Judge ``customer_id`` as of ``at`` and note what it means. ``reason`` is an event type or a timer kind."""
+def rejudge(
+    book: Book, customer_id: str, shelf: PolicyShelf, at: datetime, reason: str, actor: str = "system"
+) -> datetime | None:
+    """Judge ``customer_id`` as of ``at`` and note what it means; when a bucket of theirs rolls next.
+
+    ``reason`` is an event type or a timer kind."""
     page = book.customers[customer_id]
     open_case = page.case if page.case is not None and page.case.state is CaseState.OPEN else None
     policy = shelf.policy(open_case.policy_version if open_case is not None else None)
@@ -81,3 +85,4 @@ def rejudge(book: Book, customer_id: str, shelf: PolicyShelf, at: datetime, reas
     for event in judgement.events:
         changes.record(customer_id, case_id, event.kind, event.data, actor)
     changes.announce(judgement.announcements)
+    return min((due_at for due_at in judgement.rolls.values() if due_at is not None), default=None)

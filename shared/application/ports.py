@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-from uuid import UUID
 
 from shared.application.book import Book, Changes, Payment, PaymentKey, Reversal, WaitingFact
 from shared.domain.inbound import Answer, ReportedCustomer
@@ -122,7 +121,3 @@ class Transaction(InboxStore, BookStore, TimerStore, Protocol):
 
 class UnitOfWork(Protocol):
     def __call__(self) -> AbstractAsyncContextManager[Transaction]: ...
-
-
-CustomerIds = Iterable[str]
-CaseIds = Iterable[UUID]

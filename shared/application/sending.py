@@ -8,6 +8,7 @@ doubt*.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -66,6 +67,7 @@ class SendingChanges:
     sending: list[tuple[Marked, DueMessage, UUID, date, dict[str, Any]]] = field(default_factory=list)
     waiting: list[tuple[DueMessage, Wait, dict[str, Any]]] = field(default_factory=list)
     dropped: list[tuple[DueMessage, Drop, dict[str, Any] | None]] = field(default_factory=list)
+    marked: Counter[str] = field(default_factory=Counter)  # by channel
 
 
 class SendingStore(Protocol):
@@ -112,25 +114,23 @@ class Sender:
 
     async def mark(self, limit: int, closed: Sequence[str] = ()) -> tuple[list[Marked], float]:
         """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began."""
-        began = self._monotonic()
-        try:
-            return await self._mark_together(limit, closed), began
-        except Exception:
-            log.exception("sending.mark_failed", limit=limit)
-        began = self._monotonic()
-        try:
-            return await self._mark_together(1, closed), began
-        except Exception as error:  # noqa: BLE001 - one customer's trouble must not stop the others' messages
-            await self._postpone_first(closed, error)
-        return [], began
+        while True:
+            began = self._monotonic()
+            try:
+                return await self._mark_together(limit, closed), began
+            except Exception as error:
+                log.exception("sending.mark_failed", limit=limit)
+                if limit == 1:
+                    await self._postpone_first(closed, error)
+                    return [], began
+            limit //= 2  # one customer's trouble must not stop the others' messages: leave the second half for later
 
     async def _postpone_first(self, closed: Sequence[str], error: Exception) -> None:
         """The first customer in line can not be handled: let the others pass, and let people see why."""
-        log.exception("sending.customer_failed")
         async with self._work() as tx:
             book = Book(tx.now)
             await tx.claim_due_messages(book, 1, closed)
-            await tx.postpone_messages(list(book.customers), f"{type(error).__name__}"[:200])
+            await tx.postpone_messages(list(book.customers), type(error).__name__)
 
     async def _mark_together(self, limit: int, closed: Sequence[str]) -> list[Marked]:
         async with self._work() as tx:
@@ -154,7 +154,7 @@ class Sender:
         rules = self._shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
         verdict = choose(message, desk, rules, book.now)
         if isinstance(verdict, Go) and rules is not None:
-            if verdict.channel in closed:
+            if verdict.channel in closed or self._enough(verdict.channel, changes):
                 return
             failure = self._compose(book, desk, message, verdict, rules, changes)
             if failure is None:
@@ -171,6 +171,12 @@ class Sender:
             changes.dropped.append((message, verdict, seen))
             word = "failed" if verdict.reason.startswith("wording") else "suppressed"
             announce_end(book.changes, desk.customer_id, message, word, reason=verdict.reason)
+
+    def _enough(self, channel: str, changes: SendingChanges) -> bool:
+        """A gateway that can not be asked gets no more marks than can be on the wire at once: a crash leaves every mark
+        in doubt, and there nobody but a person resolves one."""
+        facts = self._gateways[channel].facts
+        return facts.query_for is None and changes.marked[channel] >= facts.batch_size * facts.concurrency
 
     def _compose(
         self, book: Book, desk: Desk, message: DueMessage, go: Go, rules: RuleSet, changes: SendingChanges
@@ -192,6 +198,7 @@ class Sender:
         )
         note = explained(go.decision, go.facts, book.now, go.channel)
         changes.sending.append((marked, message, go.reach.point_id, today, note))
+        changes.marked[go.channel] += 1
         reserve(desk, go.channel, book.now, today)
         return None
 

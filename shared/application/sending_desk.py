@@ -74,6 +74,7 @@ class Desk:
     contacts: dict[date, dict[str, int]] = field(default_factory=dict)
     last_contacts: dict[str, datetime] = field(default_factory=dict)
     facts_pending: bool = False
+    merged_away: bool = False
     debt: Debt | None = None
     card_last4: str = ""
 
@@ -126,6 +127,8 @@ class Drop:
 
 def moot(message: DueMessage, desk: Desk) -> str | None:
     """Why the message has lost its point since it was planned, or None."""
+    if desk.merged_away:  # what protects the person moved to the customer that stays, and is not asked here
+        return "moot: customer merged"
     state = desk.cases.get(message.case_id) if message.case_id is not None else None
     if message.purpose == Purpose.DUNNING:
         if state is not CaseState.OPEN:

@@ -9,7 +9,6 @@ for.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -33,7 +32,6 @@ class FollowUpState(StrEnum):
     CANCELLED = "cancelled"
 
 
-DERIVED = frozenset({FollowUpState.PLANNED})  # what the planner may rewrite; all else is a fact
 UNDECIDED = frozenset({FollowUpState.PLANNED, FollowUpState.DEFERRED})
 
 Identity = tuple[str, date]  # (step id, anchor) within a case and policy version
@@ -237,8 +235,3 @@ def _due_day(step: Step, anchor: date, calendar: BusinessCalendar) -> date | Non
         return calendar.add_business_days(anchor, step.day)
     except CalendarYearMissing:
         return None
-
-
-def standing_at(standings: Sequence[CaseStanding], at: datetime) -> CaseStanding | None:
-    index = bisect_right([standing.at for standing in standings], at)
-    return standings[index - 1] if index else None

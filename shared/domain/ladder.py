@@ -35,11 +35,11 @@ class DayKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """When a step applies at all. ``min_past_due`` is minor units by currency; empty tuples mean any."""
+    """When a step applies at all. ``min_past_due`` is minor units by currency.
+
+    Only what a standing keeps can be asked here, so that a late run judges it as of the instant that was due."""
 
     min_past_due: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
-    languages: tuple[str, ...] = ()
-    products: tuple[str, ...] = ()
 
     def enough_past_due(self, past_due: Mapping[str, int]) -> bool:
         """Does any currency reach its minimum? One without a minimum needs a single minor unit."""
@@ -133,11 +133,7 @@ def _template(section: Section, kind: StepKind) -> str | None:
 
 
 def _conditions(section: Section) -> Conditions:
-    conditions = Conditions(
-        currency_amounts(section, "min_past_due"),
-        section.words("languages", default=()),
-        section.words("products", default=()),
-    )
+    conditions = Conditions(currency_amounts(section, "min_past_due"))
     section.finish()
     return conditions
 

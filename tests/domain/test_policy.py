@@ -141,6 +141,7 @@ STEPS = ("ladders", 0, "steps")
         (edited(*STEPS, 0, "purpose", value="fun"), r"steps\[0\]\.purpose: 'fun' is not one of"),
         (edited(*STEPS, 0, "id", value="m1-call"), r"policy\.ladders\[0\]\.steps: uses a step id twice"),
         (edited(*STEPS, 0, "rank", value=20), r"policy\.ladders\[0\]\.steps: rank must rise"),
+        (edited(*STEPS, 2, "conditions", value={"languages": ["en"]}), r"conditions\.languages: is not a known key"),
         (edited(*STEPS, 2, "conditions", value={"min_owed": {}}), r"conditions\.min_owed: is not a known key"),
         (edited("ladders", 0, "segments", value=["standard"]), r"policy\.ladders: needs a ladder for"),
         (edited("ladders", 0, "segments", value=["*", "vip"]), r"policy\.ladders: names a segment twice"),

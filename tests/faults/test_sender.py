@@ -11,9 +11,12 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.postgres import invariants
+from shared.application.book import Book
 from shared.application.complaints import ComplaintDesk, NewComplaint
+from shared.application.doubts import decide_doubt
 from shared.application.gateway import Outcome, OutcomeKind
 from shared.application.principal import Principal, Role
+from shared.application.refusals import Conflict
 from shared.domain.complaint import Complexity
 from tests.application.bank import NOW, event, merged, payment
 from tests.conftest import Database
@@ -255,6 +258,72 @@ async def test_what_a_person_was_told_under_another_number_of_theirs_counts_afte
     fourth = await out.plan_answer("C3")
     assert await out.loop().send_once() == 0
     assert (await out.message(fourth))["state"] == "deferred"
+
+
+async def test_an_answer_waits_for_the_merger_and_then_meets_what_protects_the_person(out: Outbound) -> None:
+    await out.overdue("C1", "C2")
+    answer = await out.plan_answer("C1")
+    async with out.work() as tx:
+        book = Book(tx.now)
+        await tx.lock_customers(book, ["C1"])
+        await tx.conn.execute(
+            "insert into holds (hold_id, customer_id, kind, reason, placed_at, placed_by)"
+            " values (gen_random_uuid(), 'C1', 'deceased', 'told_by_family', $1, 'test')",
+            NOW,
+        )
+    assert await out.bank.say(merged("C1", "C2")) == ["accepted"]
+    late = await out.plan_answer("C1")
+    assert await out.loop().send_once() == 0
+    assert await out.received() == []
+    moved, gone = await out.message(answer), await out.message(late)
+    assert (moved["customer_id"], moved["reason"]) == ("C2", "forbidden: cn-holds")
+    assert (gone["state"], gone["reason"]) == ("suppressed", "moot: customer merged")
+
+
+async def test_two_people_who_decide_a_doubt_at_once_do_not_both_succeed(out: Outbound) -> None:
+    await out.overdue("C1")
+    key = await out.plan()
+    await out.sandbox.turn(sms={"never_answer_next": 1})
+    await out.loop().send_once()
+
+    async def decide() -> str:
+        try:
+            async with out.work() as tx:
+                await decide_doubt(tx, key, sent=False, reason="seen in the log", actor="li.na")
+        except Conflict:
+            return "too late"
+        return "decided"
+
+    assert sorted(await asyncio.gather(decide(), decide(), decide())) == ["decided", "too late", "too late"]
+
+
+async def test_a_customer_who_can_not_be_marked_delays_nobody_else(out: Outbound) -> None:
+    customers = [f"C{number:02d}" for number in range(40)]
+    await out.overdue(*customers)
+    keys = {customer: await out.plan_answer(customer) for customer in customers}
+    await out.bank.rows("update customers set name_enc = 'broken' where customer_id = 'C33' returning 1")
+    loop, rounds = out.loop(), 0
+    while len(await out.received()) < len(customers) - 1:
+        await loop.send_once()
+        rounds += 1
+        assert rounds <= 12, "halved, not one by one"
+    await loop.send_once()
+    stuck = await out.message(keys["C33"])
+    assert (stuck["state"], stuck["reason"]) == ("deferred", "could not be marked: CryptoError")
+
+
+async def test_a_gateway_that_can_not_be_asked_gets_no_more_marks_than_fit_on_the_wire(out: Outbound) -> None:
+    """Every mark that a crash leaves behind there is a doubt for a person."""
+    facts = out.gateways["email"].facts
+    most = facts.batch_size * facts.concurrency
+    customers = [f"C{number:03d}" for number in range(most + 5)]
+    await out.overdue(*customers, email="li@example.com")
+    for customer in customers:
+        await out.plan(customer, channels=("email",), template="overdue-details")
+    sender = out.sender()
+    first, _ = await sender.mark(1000)
+    second, _ = await sender.mark(1000)
+    assert (len(first), len(second)) == (most, 5)
 
 
 async def test_a_complaint_that_comes_between_planning_and_sending_stops_the_reminder(out: Outbound) -> None:

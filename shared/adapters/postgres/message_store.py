@@ -118,7 +118,14 @@ class MessageTables(TimerTables):
     async def load_desks(self, book: Book) -> list[Desk]:
         ids = list(book.customers)
         desks = {
-            page.customer_id: Desk(page.customer_id, "", page.language, page.time_zone, page.jurisdiction)
+            page.customer_id: Desk(
+                page.customer_id,
+                "",
+                page.language,
+                page.time_zone,
+                page.jurisdiction,
+                merged_away=page.merged_into is not None,
+            )
             for page in book.customers.values()
         }
         await self._load_due(desks, ids)

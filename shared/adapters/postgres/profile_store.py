@@ -200,6 +200,13 @@ class ProfileTables(Session):
                 origin,
                 target,
             )
+        # An answer they still wait for reaches them where they are now, with all that protects them there.
+        await self.conn.execute(
+            "update messages set customer_id = $2, row_version = row_version + 1"
+            " where customer_id = $1 and purpose = 'answer' and state in ('planned', 'deferred')",
+            origin,
+            target,
+        )
         await self.conn.execute(
             """
             insert into preferences (customer_id, channel, opted_out, source, actor, changed_at)
