@@ -15,24 +15,17 @@ from services.api.etags import etag, not_modified
 from services.api.paging import PageRequest
 from services.api.responses import Json, encode
 from services.api.security import require
-from shared.adapters.postgres.views.clauses import EVERYTHING, Scope
 from shared.application.judging import UnknownVersion
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Unavailable
 from shared.domain.policy import Policy
 
-_SEES_ALL = (Role.SUPERVISOR, Role.COMPLIANCE, Role.OPERATIONS, Role.AUDITOR)
 READ: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has it already (``If-None-Match``)"}}
 """For the decorator of a route that answers by ``document``."""
 
 CaseReader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR)]
 Reader = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR, Role.OPERATIONS)]
 Unmasker = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE)]
-
-
-def scope_of(caller: Principal) -> Scope:
-    """A collector sees their own, their teams' and unassigned cases; every other reader sees all."""
-    return EVERYTHING if caller.has(*_SEES_ALL) else Scope(caller.subject, tuple(sorted(caller.teams)))
 
 
 async def policy_of(deps: ApiDeps, version: int | None = None) -> Policy:

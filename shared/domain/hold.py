@@ -99,8 +99,3 @@ class Hold:
 def hold_facts(holds: Iterable[Hold], instant: datetime) -> tuple[HoldFact, ...]:
     """The holds in force at an instant, as the contact gate takes them."""
     return tuple(hold.fact() for hold in holds if hold.active_at(instant))
-
-
-def ladder_stopped(holds: Iterable[Hold], account_id: str, instant: datetime) -> bool:
-    """Does a hold in force keep the steps of this account from falling due?"""
-    return any(hold.effect.stops_ladder and hold.covers(account_id) and hold.active_at(instant) for hold in holds)

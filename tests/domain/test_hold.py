@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.domain.contact import HoldFact
-from shared.domain.hold import EFFECTS, Hold, HoldKind, hold_facts, ladder_stopped
+from shared.domain.hold import EFFECTS, Hold, HoldKind, hold_facts
 
 PLACED = datetime(2026, 11, 20, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -45,10 +45,11 @@ def test_the_gate_is_told_of_holds_in_force_only():
     assert hold_facts([ended], PLACED)[0].until == PLACED + DAY
 
 
-def test_a_hold_stops_the_ladder_of_what_it_covers():
-    of_one_account = [hold(HoldKind.DISPUTE, account="a-1")]
-    assert ladder_stopped(of_one_account, "a-1", PLACED)
-    assert not ladder_stopped(of_one_account, "a-2", PLACED)
-    assert ladder_stopped([hold()], "a-2", PLACED)
-    assert not ladder_stopped([hold(HoldKind.LEGAL_ONLY)], "a-2", PLACED)
-    assert not ladder_stopped([hold(released=PLACED)], "a-2", PLACED)
+def test_a_hold_stops_the_ladder_of_what_it_covers_while_it_is_in_force():
+    of_one_account = hold(HoldKind.DISPUTE, account="a-1")
+    assert of_one_account.effect.stops_ladder
+    assert of_one_account.covers("a-1")
+    assert not of_one_account.covers("a-2")
+    assert hold().covers("a-2")
+    assert not hold(HoldKind.LEGAL_ONLY).effect.stops_ladder
+    assert not hold(released=PLACED).active_at(PLACED)
