@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import structlog
+from prometheus_client import Gauge
+
 from shared.adapters.inprocess.relay import read_kept
-from shared.adapters.postgres import workers
+from shared.adapters.postgres import invariants, workers
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.queue_metrics import QueueWatch
 from shared.application.retrying import Parked, Retrier
 from shared.runtime.metrics import REGISTRY
 from shared.runtime.ownership import LockTimeoutError, file_lock
+
+log = structlog.get_logger(__name__)
+LAWS_BROKEN = Gauge("arrears_law_violations", "Rows that break a law, when last asked.", ("law",), registry=REGISTRY)
 
 
 def instance_name() -> str:
@@ -77,6 +86,28 @@ async def retry(retriers: list[Retrier], stop: asyncio.Event) -> None:
             await retrier.retry_due()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1.0)
+
+
+async def watch_laws(
+    pool: Pool, business_now: Callable[[], datetime], stop: asyncio.Event, *, every: float = 900.0
+) -> None:
+    """Ask now and then whether our laws hold for what changed since the last time (``business_now``, an hour's overlap;
+    the first time for all); what breaks one is logged, shown in ``/metrics`` and kept for the console."""
+    since = None
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every)
+            return
+        began = business_now()
+        async with pool.acquire() as conn:
+            findings = await invariants.check(conn, since=since)
+        since = began - timedelta(hours=1)
+        broken = Counter(dict.fromkeys(invariants.LAWS, 0))
+        for finding in findings:
+            broken[finding.law] += finding.count
+            log.error("laws.broken", law=finding.law, what=finding.what, count=finding.count, sample=finding.sample)
+        for law, count in broken.items():
+            LAWS_BROKEN.labels(law).set(count)
 
 
 async def renew_shelf(shelf: Shelf, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""``arrears digest``, ``laws`` and ``synth``: what the book holds, whether our laws hold, and a feed to try them on."""
+"""``arrears digest``, ``laws``, ``audit``: what the book holds and whether it can be trusted; ``synth``, ``keys``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 
 from services.cli_home import reading
+from shared.adapters.crypto import new_keys, write_once
+from shared.adapters.postgres import audit as audit_trail
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
 from shared.adapters.synthetic import portfolio
@@ -67,3 +69,27 @@ def synth(
     with out.open("wb") if out is not None else nullcontext(sys.stdout.buffer) as file:
         for line in feed:
             file.write(line)
+
+
+def audit() -> None:
+    """Check the audit trail's chain of hashes from its first entry; exit 1 at the first that was changed or is gone."""
+    broken, last = asyncio.run(_check_audit())
+    if broken is not None:
+        typer.echo(f"entry {broken} is not what was written")
+        raise typer.Exit(1)
+    typer.echo(f"holds up to entry {last.entry}, {last.hash.hex()}" if last is not None else "holds: it is empty")
+
+
+async def _check_audit() -> tuple[int | None, audit_trail.Head | None]:
+    async with reading() as conn:
+        return await audit_trail.verify_chain(conn), await audit_trail.head(conn)
+
+
+def keys(
+    out: Annotated[Path, typer.Argument(help="A file that does not exist yet; it is made with mode 0600.")],
+) -> None:
+    """Make a new deployment's encryption keys (ARREARS_KEY_FILE). Without them nothing personal can be read again."""
+    if out.exists():
+        raise typer.BadParameter(f"{out} exists; keys are never overwritten")
+    write_once(out, new_keys(development=False))
+    typer.echo(f"wrote {out}: keep a copy where the database's backups are not")

@@ -18,7 +18,14 @@ from services.api.settings import ApiSettings
 from shared.adapters.clock import BusinessClock
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
-from shared.adapters.postgres.schema import check_schema, expected_revision, revision_of
+from shared.adapters.postgres.schema import (
+    OwnerRefusedError,
+    SchemaMismatchError,
+    check_schema,
+    expected_revision,
+    refuse_owner,
+    revision_of,
+)
 from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.postgres.workers import interrupt_uploads
 from shared.application.gateway import Gateway
@@ -59,11 +66,7 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     is migrated and seeded here. Services then take their own roles."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
-        conn = await asyncpg.connect(dsn)
-        try:
-            await check_schema(conn)
-        finally:
-            await conn.close()
+        await _check_database(dsn, settings)
         return dsn
     if not settings.in_development:
         raise ValueError("outside development ARREARS_DATABASE_URL must be set")
@@ -87,6 +90,20 @@ async def _migrate(dsn: str) -> None:
     from shared.adapters.postgres.migrate import migrate
 
     await migrate(dsn)
+
+
+async def _check_database(dsn: str, settings: LocalSettings) -> None:
+    """A configured database must be of our schema, and outside development we must not be its owner: whoever owns the
+    tables could undo what keeps them in order."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        await check_schema(conn)
+        if not settings.in_development:
+            await refuse_owner(conn)
+    except (SchemaMismatchError, OwnerRefusedError) as error:
+        raise CannotStart(str(error)) from None
+    finally:
+        await conn.close()
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:

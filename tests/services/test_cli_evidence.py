@@ -1,17 +1,25 @@
-"""``arrears synth``, ``digest`` and ``laws``: what an operator and CI hold two runs against each other with."""
+"""``arrears synth``, ``digest``, ``laws``, ``audit`` and ``keys``: what an operator and CI hold runs against each other
+with, and what a new deployment begins with."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from services.chores import watch_laws
 from services.cli import app
+from shared.adapters.crypto import parse_keys
+from shared.adapters.postgres import audit as audit_trail
+from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.schema import SCHEMA
+from shared.runtime.metrics import REGISTRY
 from tests.adapters.lawful_world import settle_in
 from tests.conftest import Database
 
@@ -64,3 +72,45 @@ async def test_laws_names_what_is_broken_and_fails(world: Database) -> None:
     assert code == 1
     assert "L4   broken" in broken
     assert "1 x an attempt that may have reached somebody is not counted" in broken
+
+
+async def test_the_job_over_the_laws_shows_what_it_found_in_metrics(world: Database) -> None:
+    pool = await Pool.open(world.dsn(), size=1, application="test", role="arrears_api")
+    owner = await asyncpg.connect(world.owner_dsn, server_settings={"search_path": SCHEMA})
+    await owner.execute("update contact_ledger set state = 'released'")
+    await owner.close()
+    stop = asyncio.Event()
+    task = asyncio.create_task(watch_laws(pool, lambda: datetime.now(UTC), stop, every=0.01))
+    while not REGISTRY.get_sample_value("arrears_law_violations", {"law": "L4"}):
+        assert not task.done()
+        await asyncio.sleep(0.01)
+    assert REGISTRY.get_sample_value("arrears_law_violations", {"law": "L7"}) == 0
+    stop.set()
+    await task
+    await pool.close()
+
+
+async def test_the_audit_trail_is_checked_and_a_changed_entry_is_named(world: Database) -> None:
+    owner = await asyncpg.connect(world.owner_dsn, server_settings={"search_path": SCHEMA})
+    await owner.execute("delete from audit")
+    assert await run("audit") == (0, "holds: it is empty\n")
+    entries = [await audit_trail.append(owner, "anna", "case.assign", f"case/{n}", {"to": "bo"}) for n in range(3)]
+    code, holds = await run("audit")
+    assert (code, holds.startswith(f"holds up to entry {entries[-1]}, ")) == (0, True)
+    await owner.execute("alter table audit disable trigger all")
+    await owner.execute("update audit set actor = 'someone else' where entry = $1", entries[1])
+    await owner.close()
+    assert await run("audit") == (1, f"entry {entries[1]} is not what was written\n")
+
+
+async def test_keys_of_a_new_deployment_are_made_once_and_never_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "keys.json"
+    code, said = await run("keys", str(out))
+    assert (code, out.stat().st_mode & 0o777) == (0, 0o600)
+    made = out.read_bytes()
+    assert parse_keys(made, development_allowed=False)
+    assert base64.b64encode(made).decode() not in said
+    code, said = await run("keys", str(out))
+    assert code != 0
+    assert "never overwritten" in said
+    assert out.read_bytes() == made
