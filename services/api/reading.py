@@ -15,11 +15,13 @@ from services.api.etags import etag, not_modified
 from services.api.paging import PageRequest
 from services.api.responses import Json, encode
 from services.api.security import require
+from shared.adapters.postgres.scoping import scope_of
 from shared.application.judging import UnknownVersion
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Unavailable
 from shared.domain.policy import Policy
 
+__all__ = ["READ", "CaseReader", "Reader", "Unmasker", "answer_page", "document", "policy_of", "scope_of"]
 READ: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has it already (``If-None-Match``)"}}
 """For the decorator of a route that answers by ``document``."""
 

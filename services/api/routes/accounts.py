@@ -11,7 +11,7 @@ from services.api.deps import Deps
 from services.api.fields import CoreId, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CaseReader, answer_page, document, policy_of
+from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.accounts import (
@@ -22,7 +22,6 @@ from services.api.schemas.accounts import (
     HistoryEntry,
     StatementOut,
 )
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import accounts as view
 from shared.application.judging import zone_of
 from shared.application.refusals import NotFound

@@ -10,11 +10,10 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CaseReader, answer_page, document, policy_of
+from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.cases import CaseOut, CaseState, ExplanationOut, LineKind, ListedCase, Note, TimelineLine
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import cases as view
 from shared.adapters.postgres.views.explanations import load_case
 from shared.application.explaining import explain

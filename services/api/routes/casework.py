@@ -10,14 +10,13 @@ from fastapi import Request, Response
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.idempotency import Idempotent
-from services.api.reading import READ, document
+from services.api.reading import READ, document, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas.cases import CaseOut, Note
 from services.api.schemas.casework import Assignment, NoteIn
 from services.api.security import require
 from shared.adapters.crypto import FieldCipher
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import cases as view
 from shared.adapters.postgres.views.clauses import EVERYTHING
 from shared.adapters.postgres.views.notes import get_note as read_note

@@ -13,12 +13,11 @@ from services.api.etags import ExpectedVersion, etag
 from services.api.fields import Instant, Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, answer_page, document, policy_of
+from services.api.reading import READ, Reader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas import complaints as schema
 from services.api.security import require
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import complaints as view
 from shared.application.complaints import ComplaintDesk, ExtensionAsked, NewComplaint
 from shared.application.principal import Principal, Role

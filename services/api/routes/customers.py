@@ -9,13 +9,12 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import CoreId, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CaseReader, Unmasker, answer_page, document
+from services.api.reading import READ, CaseReader, Unmasker, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.customers import Customer, CustomerOut, CustomerSearch, Unmask, Unmasked
 from shared.adapters import normalisation
 from shared.adapters.postgres import audit
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import customers as view
 from shared.application.refusals import FieldError, Invalid, NotFound
 

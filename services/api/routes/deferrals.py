@@ -9,11 +9,11 @@ from fastapi import Response
 
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
+from services.api.reading import scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.casework import Cancellation, DecidedFollowUp, Deferral
 from services.api.security import require
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import follow_ups as view
 from shared.application.deferring import cancel, defer
 from shared.application.principal import Principal, Role

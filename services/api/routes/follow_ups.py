@@ -10,11 +10,10 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, CaseReader, answer_page, document
+from services.api.reading import READ, CaseReader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.follow_ups import FollowUpKind, FollowUpOut, FollowUpState
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import follow_ups as view
 from shared.application.refusals import NotFound
 

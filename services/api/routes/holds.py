@@ -12,12 +12,11 @@ from services.api.etags import ExpectedVersion, etag
 from services.api.fields import Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, answer_page, document
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas.holds import HoldIn, HoldKindName, HoldOut, HoldRelease
 from services.api.security import require
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import holds as view
 from shared.application import holds
 from shared.application.principal import Principal, Role

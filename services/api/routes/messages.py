@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from services.api.deps import Deps
 from services.api.fields import Instant, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, Unmasker, answer_page, document
+from services.api.reading import READ, Reader, Unmasker, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.messages import (
@@ -23,7 +23,6 @@ from services.api.schemas.messages import (
 )
 from services.api.security import require
 from shared.adapters.postgres import audit
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import messages as view
 from shared.application.doubts import decide_doubt
 from shared.application.principal import Principal, Role

@@ -10,11 +10,10 @@ from services.api.deps import Deps
 from services.api.fields import CoreId, Day, Instant, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, answer_page, document
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.payments import Payment, PaymentOut
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import payments as view
 from shared.application.refusals import Conflict, NotFound
 

@@ -9,12 +9,11 @@ from fastapi import Request, Response
 from services.api.deps import Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.fields import CoreId
-from services.api.reading import READ, Reader, document
+from services.api.reading import READ, Reader, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.preferences import ContactChannel, Preference, PreferenceIn, Preferences
 from services.api.security import require
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views.preferences import CHANNELS, list_preferences
 from shared.application.preferences import set_preference
 from shared.application.principal import Principal, Role

@@ -12,12 +12,11 @@ from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.fields import Day, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, answer_page, document
+from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState
 from services.api.security import require
-from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views import worklists as view
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
