@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,15 @@ import pytest
 from shared.adapters.postgres.migrate import migrate
 from shared.adapters.postgres.schema import SCHEMA
 from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
+from shared.runtime.kafka_software import KafkaSoftware
 from shared.runtime.ownership import file_lock
+from tests.kafka_broker import shared_broker
 
 TEMPLATE = "template_arrears"
 HOME_VARIABLE = "ARREARS_TEST_HOME"
-PARTS = {
-    "kafka": ("java", "Java 17 is not installed: no broker to test against"),
-    "browser": ("chromium", "Chromium is not installed: no browser to test with"),
+PARTS: dict[str, Callable[[], str | None]] = {
+    "kafka": lambda: KafkaSoftware.of_checkout().missing(),
+    "browser": lambda: None if shutil.which("chromium") else "Chromium is not installed: no browser to test with",
 }
 
 hypothesis.settings.register_profile("arrears", deadline=None, print_blob=True)
@@ -74,8 +76,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     required = os.environ.get("ARREARS_REQUIRE", "").split(",")
-    for part, (program, missing) in PARTS.items():
-        if item.get_closest_marker(part) and not shutil.which(program):
+    for part, why_missing in PARTS.items():
+        if item.get_closest_marker(part) and (missing := why_missing()):
             (pytest.fail if part in required else pytest.skip)(missing)
 
 
@@ -130,6 +132,13 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database.owner_dsn, server_settings={"search_path": SCHEMA})
     yield connection
     await connection.close()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The address of the one broker of this run. Topics and groups are the test's: give them names of their own."""
+    with shared_broker(Path(os.environ[HOME_VARIABLE]) / "kafka") as bootstrap:
+        yield bootstrap
 
 
 @pytest.fixture
