@@ -19,6 +19,7 @@ from shared.application.facts import InboundEvent, Refused, event_json, read_eve
 from shared.application.judging import PolicyShelf, UnknownVersion
 from shared.application.ledger import Ledger, Verdict
 from shared.application.ports import InboxLine, Transaction, UnitOfWork
+from shared.application.transport import Fenced
 from shared.domain.inbound import (
     Answer,
     CustomerMerged,
@@ -75,6 +76,8 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
         return []
     try:
         return await _ingest_twice(work, shelf, events)
+    except Fenced:
+        raise
     except Exception as error:
         if len(events) == 1:
             log.exception("intake.event_failed", event_id=events[0].id, type=events[0].type)

@@ -16,6 +16,8 @@ import structlog
 
 from shared.application.book import Book, Changes
 from shared.application.ports import Transaction, UnitOfWork
+from shared.application.transport import Fenced
+from shared.domain.event_types import EVENT_TYPES
 
 SOURCE = "arrears"
 FIRST_RETRY = timedelta(seconds=2)
@@ -53,8 +55,13 @@ class Consumer:
     handlers: Mapping[str, UseCase]
 
     @property
+    def types(self) -> dict[str, str]:
+        """Each event type this consumer takes up, to its topic."""
+        return {kind: EVENT_TYPES[kind].topic for kind in self.handlers}
+
+    @property
     def topics(self) -> frozenset[str]:
-        return frozenset(".".join(kind.split(".")[:2]) for kind in self.handlers)
+        return frozenset(self.types.values())
 
 
 async def consume(work: UnitOfWork, consumer: Consumer, events: Sequence[OurEvent]) -> None:
@@ -64,6 +71,8 @@ async def consume(work: UnitOfWork, consumer: Consumer, events: Sequence[OurEven
         return
     try:
         await _consume_together(work, consumer, mine)
+    except Fenced:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other customers
         log.warning("pipeline.batch_failed", consumer=consumer.name, events=len(mine), error=type(error).__name__)
         for customer_id in dict.fromkeys(event.customer_id for event in mine):
@@ -73,6 +82,8 @@ async def consume(work: UnitOfWork, consumer: Consumer, events: Sequence[OurEven
 async def _consume_one(work: UnitOfWork, consumer: Consumer, customer_id: str, events: Sequence[OurEvent]) -> None:
     try:
         await _consume_together(work, consumer, events)
+    except Fenced:
+        raise
     except Exception as error:
         log.exception("pipeline.customer_failed", consumer=consumer.name, events=len(events))
         async with work() as tx:

@@ -14,7 +14,7 @@ from shared.adapters.postgres.rows import RawJson, Rows, Together, set_all
 from shared.application.book import Changes, Payment
 from shared.domain.inbound import ReportedCustomer
 
-SHARDS = 16
+SHARDS = 64  # also how many partitions one of our topics can use: a shard goes to one partition
 TIMER_RANKS = {"bucket_roll": 0, "hold_end": 1, "complaint_acknowledge": 2, "complaint_answer": 3, "follow_up": 9}
 
 _ACCOUNT_COLUMNS = {

@@ -67,6 +67,13 @@ def serial() -> Any:
     )
 
 
+def identity() -> Any:
+    """A number that the database gives out, rising, to a row whose key is another column."""
+    from sqlalchemy import Identity
+
+    return Field(default=None, sa_type=_BigInteger, nullable=False, sa_column_args=[Identity(always=True)])
+
+
 def number(*, null: bool = False, pk: bool = False, default: str | None = None) -> Any:
     return _column(_Integer, null=null, pk=pk, default=default, **({"autoincrement": False} if pk else {}))
 

@@ -11,6 +11,7 @@ from shared.adapters.postgres.tables.columns import (
     big,
     day,
     digest,
+    flag,
     instant,
     json,
     number,
@@ -81,6 +82,7 @@ class AttemptRow(Table, table=True):
     state: str = words()
     holder: str = words()
     fence: int = big()
+    disowned: bool = flag()  # its holder lost the lease and says that it will not submit it any more
     lease_until: Any = instant()
     marked_at: Any = instant()
     marked_real: Any = instant(default="clock_timestamp()")

@@ -11,6 +11,7 @@ from shared.adapters.postgres.tables.columns import (
     big,
     digest,
     flag,
+    identity,
     instant,
     json,
     name255,
@@ -176,7 +177,15 @@ class BusinessClockRow(Table, table=True):
 
 
 class WorkerRow(Table, table=True):
+    """A process of the suite. ``fence`` only rises from one to the next, on whichever machine; ``host``, ``pid`` and
+    ``birth`` are what a neighbour on the same machine can see the death of; ``name`` is one that only one process at a
+    time can have, where the orchestrator promises so."""
+
     __tablename__ = "workers"
+    __table_args__ = (
+        Index("ix_workers_alive", "host", postgresql_where=text("not dead")),
+        Index("ix_workers_named", "name", postgresql_where=text("not dead and name is not null")),
+    )
 
     instance: str = words(pk=True)
     service: str = words()
@@ -184,3 +193,76 @@ class WorkerRow(Table, table=True):
     beat_at: Any = instant()
     ended_at: Any = instant(null=True)
     dead: bool = flag()
+    fence: int = identity()
+    host: str | None = words(null=True)
+    pid: int | None = number(null=True)
+    birth: str | None = words(null=True)
+    name: str | None = words(null=True)
+
+
+class RelayShardRow(Table, table=True):
+    """Which relay ships the outbox rows of a shard, until when unless it says so again."""
+
+    __tablename__ = "relay_shards"
+
+    shard: int = small(pk=True)
+    holder: str | None = words(null=True)
+    fence: int = big(default="0")
+    lease_until: Any = instant(default="'-infinity'")
+    last_error: str | None = words(null=True)
+    last_error_at: Any = instant(null=True)
+
+
+class ConsumerOffsetRow(Table, table=True):
+    """How far a consumer is in a partition, kept with what it did: a restored database reads on from where *it* was.
+
+    ``fence`` rises with every assignment; who comes with an older one is refused. ``forgiven`` is the broker's offset
+    up to which its being ahead of ours is known and was dealt with."""
+
+    __tablename__ = "consumer_offsets"
+
+    consumer: str = words(pk=True)
+    topic: str = words(pk=True)
+    partition: int = number(pk=True)
+    next_offset: int | None = big(null=True)
+    fence: int = big()
+    holder: str = words()
+    forgiven: int = big(default="0")
+    moved_at: Any = instant(default="clock_timestamp()")
+    last_error: str | None = words(null=True)
+    last_error_at: Any = instant(null=True)
+
+
+class ConsumerTypeRow(Table, table=True):
+    """Which of our event types a consumer takes up; each consumer writes its own when it starts."""
+
+    __tablename__ = "consumer_types"
+
+    consumer: str = words(pk=True)
+    type: str = words(pk=True)
+    topic: str = words()
+
+
+class TransportEpochRow(Table, table=True):
+    """The pairing of this database with one broker's log; events carry it, and those of another are passed over.
+
+    ``ask_first_until`` (real time): so long every provider that can be asked is asked before anything is submitted,
+    because the database may not know what was sent."""
+
+    __tablename__ = "transport_epoch"
+
+    id: int = number(pk=True)
+    epoch: Any = uuid()
+    cluster_id: str = words()
+    began_at: Any = instant()
+    reason: str = words()
+    ask_first_until: Any = instant(null=True)
+
+
+class KnownSendRow(Table, table=True):
+    """A message that was sent, as the event log says, while this restored database does not know it."""
+
+    __tablename__ = "known_sends"
+
+    message_id: Any = uuid(pk=True)
+    noted_at: Any = instant()

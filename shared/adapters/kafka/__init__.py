@@ -1,0 +1,1 @@
+"""Kafka as transport, at least once: PostgreSQL is the truth, no Kafka transactions."""

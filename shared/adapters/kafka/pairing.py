@@ -1,0 +1,165 @@
+"""Keep database and broker paired: notice that the log was wiped or the database restored, and begin a new epoch.
+
+Compared when a process starts, before it reads or sends anything, and by the relay's process every few seconds. The
+topics of a wiped broker are made only after the new epoch has begun, so that nothing can be read in the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
+
+from shared.adapters.kafka.clients import KafkaClients
+from shared.adapters.kafka.topics import ensure_topics
+from shared.application.transport import Committed, Epoch, Pairing, compare
+
+_JOURNAL = "arrears.message"
+_SENT = ("arrears.message.sent.v1", "arrears.message.in_doubt.v1")
+log = structlog.get_logger(__name__)
+
+
+class Turn(Protocol):
+    @property
+    def known(self) -> Epoch | None: ...
+
+    async def positions(self) -> Committed: ...
+
+    async def note_sends(self, message_ids: Iterable[UUID]) -> None: ...
+
+    async def begin(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch: ...
+
+
+class EpochKeeper(Protocol):
+    """The database's side (``shared/adapters/postgres/epochs.py``)."""
+
+    async def current(self) -> Epoch | None: ...
+
+    def turn(self) -> AbstractAsyncContextManager[Turn]: ...
+
+    async def consumers(self) -> dict[str, set[str]]: ...
+
+
+class EpochWatch:
+    """The epoch as this process knows it."""
+
+    def __init__(self, clients: KafkaClients, epochs: EpochKeeper) -> None:
+        self._clients = clients
+        self._epochs = epochs
+        self._epoch: Epoch | None = None
+
+    @property
+    def current(self) -> UUID:
+        if self._epoch is None:
+            raise RuntimeError("the pairing was not looked at yet")
+        return self._epoch.epoch
+
+    async def refresh(self) -> None:
+        self._epoch = await self._epochs.current() or self._epoch
+
+    async def ensure(self) -> Pairing:
+        """Compare, begin a new epoch where one is due, make or check the topics. Raises TopicClash, KafkaError."""
+        async with self._clients.admin() as admin:
+            cluster_id = str((await admin.describe_cluster())["cluster_id"])
+            committed = await self._all_committed(admin)
+            async with self._epochs.turn() as turn:
+                pairing = compare(turn.known, cluster_id, committed, await turn.positions())
+                if pairing is Pairing.RESTORED:
+                    async for ids in self._lost_sends(await turn.positions()):
+                        await turn.note_sends(ids)
+                if pairing is not Pairing.SAME:
+                    await turn.begin(cluster_id, pairing, committed)
+            await ensure_topics(admin, self._clients.settings)
+        await self.refresh()
+        if pairing is not Pairing.SAME:
+            log.warning("kafka.new_epoch", why=pairing.value)
+        return pairing
+
+    async def watch(self, stop: asyncio.Event, *, every: float = 2.0) -> None:
+        """See to it that a log that was wiped under us is paired anew."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every)
+                return
+            try:
+                async with asyncio.timeout(30):
+                    async with self._clients.admin() as admin:
+                        cluster_id = str((await admin.describe_cluster())["cluster_id"])
+                    await self.refresh()
+                    if self._epoch is None or self._epoch.cluster_id != cluster_id:
+                        await self.ensure()
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("kafka.not_reached", error=type(error).__name__)
+
+    async def _all_committed(self, admin: Any) -> Committed:
+        found: dict[tuple[str, str, int], int] = {}
+        for consumer in await self._epochs.consumers():
+            for partition, offset in (await committed_offsets(admin, self._clients.group(consumer))).items():
+                found[consumer, partition.topic, partition.partition] = offset
+        return found
+
+    async def _lost_sends(self, positions: Committed) -> AsyncIterator[list[UUID]]:
+        """Messages that the log says were sent after the point that the database was restored to."""
+        starts: dict[int, int] = {}
+        for (_, topic, partition), offset in positions.items():
+            if topic == _JOURNAL:
+                starts[partition] = min(offset, starts.get(partition, offset))
+        reader = self._clients.onlooker()
+        await reader.start()
+        try:
+            numbers = reader.partitions_for_topic(_JOURNAL) or await _partitions(reader, _JOURNAL)
+            partitions = [TopicPartition(_JOURNAL, number) for number in sorted(numbers)]
+            if not partitions:
+                return
+            reader.assign(partitions)
+            ends = await reader.end_offsets(partitions)
+            begins = await reader.beginning_offsets(partitions)
+            for each in partitions:
+                reader.seek(each, min(max(starts.get(each.partition, 0), begins[each]), ends[each]))
+            async for ids in _read_to(reader, partitions, ends):
+                yield ids
+        finally:
+            await reader.stop()
+
+
+async def _partitions(reader: Any, topic: str) -> Collection[int]:
+    await reader._client._wait_on_metadata(topic)
+    found: Collection[int] = reader.partitions_for_topic(topic) or ()
+    return found
+
+
+async def _read_to(reader: Any, partitions: Collection[Any], ends: dict[Any, int]) -> AsyncIterator[list[UUID]]:
+    while any([await reader.position(each) < ends[each] for each in partitions]):
+        fetched = await reader.getmany(timeout_ms=500, max_records=5_000)
+        ids = []
+        for records in fetched.values():
+            for record in records:
+                if dict(record.headers).get("ce_type", b"").decode() in _SENT:
+                    with contextlib.suppress(ValueError, KeyError, TypeError):
+                        ids.append(UUID(orjson.loads(record.value)["message_id"]))
+        yield ids
+
+
+async def committed_offsets(admin: Any, group: str) -> dict[TopicPartition, int]:
+    """What the broker knows of a group. Raises KafkaError where the library's own call would answer nothing at all."""
+    coordinator = await admin.find_coordinator(group)
+    answer = await admin._send_request_to_node(coordinator, OffsetFetchRequest(group, None))
+    if getattr(answer, "error_code", 0):
+        raise for_code(answer.error_code)(f"the offsets of {group} can not be read")
+    found = {}
+    for topic, partitions in answer.topics:
+        for partition, offset, _metadata, code in partitions:
+            if code:
+                raise for_code(code)(f"the offset of {group} in {topic}/{partition} can not be read")
+            if offset >= 0:
+                found[TopicPartition(topic, partition)] = offset
+    return found

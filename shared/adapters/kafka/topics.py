@@ -1,0 +1,85 @@
+"""THE table of topics: what each keeps, and for how long; made or checked when a process starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared.adapters.kafka.settings import KafkaSettings
+from shared.domain.announcement import TOPICS
+
+INBOUND = "arrears.inbound"
+_DAY = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """``ours``: we alone write it, each shard of the outbox to one partition. Retention in milliseconds."""
+
+    name: str
+    retention: int
+    ours: bool = True
+    config: dict[str, str] = field(default_factory=dict)
+
+
+# Ours are kept as long as the outbox keeps what it sent, so that neither is the weaker memory.
+ALL: tuple[Topic, ...] = (
+    Topic(INBOUND, 14 * _DAY, ours=False),
+    *(Topic(name, 14 * _DAY) for name in TOPICS),
+    *(Topic(f"{name}-dlt", 90 * _DAY) for name in (INBOUND, *TOPICS)),
+)
+
+
+class TopicClash(RuntimeError):
+    """A topic is not as it must be, or is missing and may not be made; the message says what to do."""
+
+
+async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
+    """Make the topics that are missing, and check the others. Raises TopicClash."""
+    found = {each["topic"]: each for each in await admin.describe_topics()}
+    missing = [topic for topic in ALL if topic.name not in found]
+    if missing and not settings.create_topics:
+        names = ", ".join(topic.name for topic in missing)
+        raise TopicClash(f"topics are missing: {names}; make them, or set ARREARS_KAFKA_CREATE_TOPICS=true")
+    if missing:
+        await _make(admin, missing, settings)
+    for topic in ALL:
+        if topic.ours and topic.name in found:
+            _check(topic, len(found[topic.name]["partitions"]), settings.partitions)
+
+
+async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
+    answer = await admin.create_topics(
+        [
+            NewTopic(
+                topic.name,
+                settings.partitions,
+                settings.replication,
+                topic_configs={
+                    "retention.ms": str(topic.retention),
+                    "cleanup.policy": "delete",
+                    "min.insync.replicas": str(max(1, settings.replication - 1)),
+                    **topic.config,
+                },
+            )
+            for topic in topics
+        ]
+    )
+    for name, code, *more in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:  # another process was quicker
+            raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
+
+
+def _check(topic: Topic, partitions: int, wanted: int) -> None:
+    if partitions != wanted:
+        raise TopicClash(
+            f"the topic {topic.name} has {partitions} partitions, ARREARS_KAFKA_PARTITIONS says {wanted}: with another "
+            "number, events of one customer could overtake each other"
+        )
+
+
+__all__ = ["ALL", "INBOUND", "KafkaError", "Topic", "TopicClash", "ensure_topics"]
