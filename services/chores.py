@@ -10,18 +10,17 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import structlog
 from prometheus_client import Gauge
 
-from shared.adapters.inprocess.relay import read_kept
 from shared.adapters.postgres import invariants, workers
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.queue_metrics import QueueWatch
-from shared.application.retrying import Parked, Retrier
+from shared.application.retrying import Retrier
+from shared.runtime import processes
 from shared.runtime.metrics import REGISTRY
 from shared.runtime.ownership import LockTimeoutError, file_lock
 
@@ -62,22 +61,20 @@ def be_alone(stack: AsyncExitStack, home: Path) -> str:
     return f"local:{name.read_text(encoding='ascii')}"
 
 
-async def take_over(stack: AsyncExitStack, pool: Pool, instance: str, service: str) -> None:
-    """Suites of this home that came before are dead, and so are their leases; that is what resolves their doubts."""
+async def take_over(stack: AsyncExitStack, pool: Pool, instance: str, service: str) -> int:
+    """Suites of this home that came before are dead, and so are their leases; that is what resolves their doubts.
+
+    Answers the fence of this one."""
     async with pool.acquire() as conn:
         await workers.bury_predecessors(conn, service)
-        await workers.register(conn, instance, service)
+        fence = await workers.register(conn, instance, service)
 
     async def leave() -> None:
         async with pool.acquire() as conn:
             await workers.leave(conn, instance)
 
     stack.push_async_callback(leave)
-
-
-def read_parked(parked: Parked) -> Any:
-    topic = ".".join(parked.type.split(".")[:2])
-    return read_kept(topic, parked.envelope)
+    return fence
 
 
 async def retry(retriers: list[Retrier], stop: asyncio.Event) -> None:
@@ -118,9 +115,14 @@ async def renew_shelf(shelf: Shelf, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), 30.0)
 
 
-async def beat(pool: Pool, instance: str, stop: asyncio.Event) -> None:
+async def beat(pool: Pool, instance: str, stop: asyncio.Event, *, every: float = 2.0) -> None:
+    """Give a sign of life, and bury the processes of this machine that give none any more because they are gone."""
+    host = processes.host_name()
     while not stop.is_set():
         async with pool.acquire() as conn:
             await workers.beat(conn, instance)
+            gone = await workers.bury_neighbours(conn, host, processes.is_alive)
+        if gone:
+            log.warning("workers.buried", instances=gone)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 5.0)
+            await asyncio.wait_for(stop.wait(), every)

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, instants
 from services.demo_report import report
-from services.local import LocalSettings, Suite, running, settle_memory
+from services.local import LocalSettings, Suite, running
+from services.running import settle_memory
 from shared.adapters.synthetic import portfolio
 from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack
@@ -15,25 +14,13 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.api.settings import ApiSettings
-from shared.adapters.clock import BusinessClock
-from shared.adapters.gateways.registry import build_gateways
+from services.database import check_database
+from services.settings import CannotStart
 from shared.adapters.gateways.settings import GatewaySettings
-from shared.adapters.postgres.schema import (
-    OwnerRefusedError,
-    SchemaMismatchError,
-    check_schema,
-    expected_revision,
-    refuse_owner,
-    revision_of,
-)
+from shared.adapters.postgres.schema import expected_revision, revision_of
 from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.postgres.workers import interrupt_uploads
-from shared.application.gateway import Gateway
 from shared.runtime.embedded_postgres import EmbeddedPostgres
-
-
-class CannotStart(RuntimeError):
-    """Something that the suite needs can not be had; the message says what, and how to put it right."""
 
 
 class LocalSettings(ApiSettings):
@@ -48,25 +35,12 @@ class LocalSettings(ApiSettings):
     sample_customers: int = Field(default=60, ge=0, le=5000)
 
 
-def open_port(settings: LocalSettings) -> socket.socket:
-    """The API's port, taken before anything is started. Raises ``CannotStart`` when somebody else has it."""
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.api_host, settings.api_port))
-    except OSError as error:
-        listener.close()
-        where = f"{settings.api_host}:{settings.api_port}"
-        raise CannotStart(f"the API can not listen on {where} ({error.strerror}); set ARREARS_API_PORT") from None
-    return listener
-
-
 async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     """The address of a database of our schema: the configured one, which must be migrated, or the embedded one, which
     is migrated and seeded here. Services then take their own roles."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
-        await _check_database(dsn, settings)
+        await check_database(dsn, settings)
         return dsn
     if not settings.in_development:
         raise ValueError("outside development ARREARS_DATABASE_URL must be set")
@@ -90,20 +64,6 @@ async def _migrate(dsn: str) -> None:
     from shared.adapters.postgres.migrate import migrate
 
     await migrate(dsn)
-
-
-async def _check_database(dsn: str, settings: LocalSettings) -> None:
-    """A configured database must be of our schema, and outside development we must not be its owner: whoever owns the
-    tables could undo what keeps them in order."""
-    conn = await asyncpg.connect(dsn)
-    try:
-        await check_schema(conn)
-        if not settings.in_development:
-            await refuse_owner(conn)
-    except (SchemaMismatchError, OwnerRefusedError) as error:
-        raise CannotStart(str(error)) from None
-    finally:
-        await conn.close()
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
@@ -132,19 +92,10 @@ async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[
     return ready["http"], int(ready["smtp"].rsplit(":", 1)[1])
 
 
-def open_gateways(
-    settings: LocalSettings, clock: BusinessClock, sandbox_url: str, smtp_port: int, stack: AsyncExitStack
-) -> dict[str, Gateway]:
-    """The gateways by channel, to the sandbox that was started here, or to what the settings name."""
+def gateway_settings(settings: LocalSettings, sandbox_url: str, smtp_port: int) -> GatewaySettings:
+    """To the sandbox that was started here, or to what the settings name."""
     given = GatewaySettings()
-    if settings.sandbox:
-        given = given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port})
-    if given.uses_development_secret and not settings.in_development:
-        raise CannotStart("outside development the gateways' secrets must be set (ARREARS_SMS_SECRET)")
-    gateways = build_gateways(given, clock.business_time)
-    for gateway in gateways.values():
-        stack.push_async_callback(gateway.aclose)
-    return gateways
+    return given.model_copy(update={"sms_url": sandbox_url, "smtp_port": smtp_port}) if settings.sandbox else given
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -7,21 +7,20 @@ runs: the real PostgreSQL, the real pipeline, real SMTP and HTTP to the sandbox.
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import uvicorn
 import uvloop
 
 from services import starter
-from services.api import measures, wire
-from services.api.app import create_app
+from services.api.serving import http_server, open_port, serve_http
 from services.chores import HomeInUse, be_alone
-from services.embedded import CannotStart, LocalSettings, open_database, open_gateways, open_port, open_sandbox
-from services.suite import QUICK, Parts, Suite, compose
+from services.embedded import LocalSettings, gateway_settings, open_database, open_sandbox
+from services.gateways import open_gateways
+from services.running import settle_memory
+from services.settings import QUICK, CannotStart
+from services.suite import Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.logging import configure_logging
@@ -40,10 +39,10 @@ async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
         dsn = await open_database(settings, stack)
         sandbox_url, smtp_port = await open_sandbox(settings, stack)
         clock = BusinessClock(manual=settings.manual_clock)
-        gateways = open_gateways(settings, clock, sandbox_url, smtp_port, stack)
+        gateways = open_gateways(gateway_settings(settings, sandbox_url, smtp_port), settings, clock, stack)
         suite = await compose(Parts(settings, dsn, clock, gateways, sandbox_url, service), stack)
-        server = _server(suite)
-        suite.supervisor.add("api", lambda stop: _serve(server, listener, stop), restart=False)
+        server = http_server(suite.deps)
+        suite.supervisor.add("api", lambda stop: serve_http(server, listener, stop), restart=False)
         task = asyncio.create_task(suite.supervisor.run(signals=False))
         stack.push_async_callback(_stop, suite.supervisor, task)
         while not server.started:
@@ -52,27 +51,6 @@ async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
             await asyncio.sleep(QUICK)
         suite.port = listener.getsockname()[1]
         yield suite
-
-
-def _server(suite: Suite) -> uvicorn.Server:
-    config = uvicorn.Config(
-        create_app(suite.deps, observe=measures.observe),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        http=wire.BoundedHttp,
-    )
-    return uvicorn.Server(config)
-
-
-async def _serve(server: uvicorn.Server, listener: socket.socket, stop: asyncio.Event) -> None:
-    # serve() would take the signals, which are the supervisor's.
-    serving = asyncio.create_task(server._serve([listener]))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    server.should_exit = True
-    await serving
 
 
 async def serve(settings: LocalSettings) -> None:
@@ -109,15 +87,6 @@ def main() -> None:
         uvloop.run(serve(settings))
     except (CannotStart, HomeInUse, EmbeddedPostgresError) as error:
         raise SystemExit(f"arrears: {error}") from None
-
-
-def settle_memory() -> None:
-    """What is loaded now stays; batches make many objects that live shortly, so collect less often than the default.
-
-    The default thresholds cost a quarter of the import's speed (docs/performance.md)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def _stop(supervisor: Supervisor, task: asyncio.Task[None]) -> None:

@@ -13,17 +13,16 @@ from services.embedded import LocalSettings
 from services.notifier import compose as notifier
 from services.notifier.sender import SenderLoop, watch_doubts
 from services.scheduler import compose as scheduler
-from services.scheduler.loop import Clockwork
+from services.scheduler import loop
 from shared.adapters.clock import BusinessClock
 from shared.adapters.inprocess.relay import InProcessRelay
+from shared.adapters.own_events import read_parked
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.gateway import Gateway
 from shared.application.housekeeping import ensure_housekeeping
 from shared.application.retrying import Retrier, inbound_events, own_events
 from shared.runtime.supervisor import Supervisor
-
-QUICK = 0.02  # seconds between looks when the manual clock drives
 
 
 @dataclass(slots=True)
@@ -34,7 +33,7 @@ class Suite:
     deps: ApiDeps
     supervisor: Supervisor
     relay: InProcessRelay
-    clockwork: Clockwork
+    clockwork: loop.Clockwork
     sender: SenderLoop
     gateways: Mapping[str, Gateway]
     port: int
@@ -71,7 +70,7 @@ class Parts:
 async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     """Open the pools under each service's own role and set every loop up under one supervisor; nothing runs yet."""
     settings = parts.settings
-    poll = QUICK if settings.manual_clock else 0.5
+    poll = settings.poll
     instance = chores.instance_name()
     pools = {
         service: await _pool(stack, parts.dsn, service, size)
@@ -84,19 +83,19 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     def work(service: str) -> PostgresUnitOfWork:
         return deps.work.on(pools[service], observe=parts.clock.observe)
 
+    fence = await chores.take_over(stack, pools["notifier"], instance, parts.service)
     planner, clockwork = scheduler.compose(work("scheduler"), deps.shelf, poll=poll)
     reminding, sender = notifier.compose(
-        work("notifier"), deps.shelf, parts.gateways, parts.clock, instance=instance, poll=poll
+        work("notifier"), deps.shelf, parts.gateways, parts.clock, instance=instance, fence=fence, poll=poll
     )
     relay = InProcessRelay(
         pools["api"], work("scheduler"), (planner, reminding), poll=poll, wake=woken, delivered=sender.wake.set
     )
     retriers = [
-        Retrier(work("scheduler"), planner.name, own_events(planner, chores.read_parked)),
-        Retrier(work("notifier"), reminding.name, own_events(reminding, chores.read_parked)),
+        Retrier(work("scheduler"), planner.name, own_events(planner, read_parked)),
+        Retrier(work("notifier"), reminding.name, own_events(reminding, read_parked)),
         Retrier(work("api"), "intake", inbound_events(deps.shelf)),
     ]
-    await chores.take_over(stack, pools["notifier"], instance, parts.service)
     await ensure_housekeeping(work("scheduler"))
     supervisor = Supervisor(grace=settings.grace)
     supervisor.add("relay", relay.run)

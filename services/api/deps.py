@@ -13,7 +13,9 @@ from services.api.dev_issuer import ISSUER, DevIssuer
 from services.api.paging import CursorSigner
 from services.api.settings import ApiSettings
 from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from_file, keys_from_url
-from shared.adapters.crypto import FieldCipher, load_keys
+from services.settings import make_cipher
+from shared.adapters.crypto import FieldCipher
+from shared.adapters.kafka.lag import Reading
 from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
@@ -35,6 +37,7 @@ class ApiDeps:
     shelf: Shelf
     renderer: Renderer = field(default_factory=Renderer)
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    lag: Callable[[], Reading | None] | None = None
 
 
 async def _deps(request: Request) -> ApiDeps:
@@ -52,19 +55,15 @@ def make_deps(
     health: Health | None = None,
     wake: Callable[[], None] = lambda: None,
     gateways: Mapping[str, Gateway] | None = None,
+    shelf: Shelf | None = None,
+    lag: Callable[[], Reading | None] | None = None,
 ) -> ApiDeps:
     """The parts of the API on top of an open pool, as the settings say; ``/readyz`` asks the database.
 
-    ``wake`` is called after each commit that left news in the outbox; ``gateways`` are by channel.
+    ``wake`` is called after each commit that left news in the outbox; ``gateways`` are by channel;
+    ``lag`` answers the newest reading of how far behind consumers are, None where no broker lies between.
     """
-    cipher = FieldCipher(
-        load_keys(
-            file=settings.key_file,
-            inline=settings.keys.get_secret_value() if settings.keys else None,
-            home=settings.home,
-            development=settings.in_development,
-        )
-    )
+    cipher = make_cipher(settings)
     health = health or Health()
     health.register("database", pool.ping)
     return ApiDeps(
@@ -75,8 +74,9 @@ def make_deps(
         verifier=make_verifier(settings),
         cursors=CursorSigner(cipher.keys.derive("cursor")),
         health=health,
-        shelf=Shelf(pool),
+        shelf=shelf or Shelf(pool),
         gateways=gateways or {},
+        lag=lag,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from shared.runtime.settings import ProcessSettings
+from services.settings import ServiceSettings
 
 
-class ApiSettings(ProcessSettings):
+class ApiSettings(ServiceSettings):
     """Settings of the API. Without a JWKS the built-in development issuer vouches for tokens, in development only."""
 
     api_host: str = "127.0.0.1"
@@ -25,11 +25,6 @@ class ApiSettings(ProcessSettings):
     auth_jwks_url: str | None = None
     auth_jwks_file: Path | None = None
 
-    key_file: Path | None = None
-    keys: SecretStr | None = None
-
-    manual_clock: bool = False
-
     @property
     def uses_development_issuer(self) -> bool:
         return self.auth_jwks_url is None and self.auth_jwks_file is None
@@ -43,16 +38,4 @@ class ApiSettings(ProcessSettings):
             raise ValueError("ARREARS_AUTH_ISSUER must be set: the issuer of tokens is pinned")
         if not self.in_development and self.auth_jwks_url and not self.auth_jwks_url.startswith("https://"):
             raise ValueError("outside development ARREARS_AUTH_JWKS_URL must be https")
-        return self
-
-    @model_validator(mode="after")
-    def _check_keys(self) -> Self:
-        if not self.in_development and self.key_file is None and self.keys is None:
-            raise ValueError("outside development ARREARS_KEY_FILE or ARREARS_KEYS must be set")
-        return self
-
-    @model_validator(mode="after")
-    def _check_clock(self) -> Self:
-        if self.manual_clock and not self.in_development:
-            raise ValueError("ARREARS_MANUAL_CLOCK is for development only")
         return self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from time import monotonic, time_ns
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 from services.notifier import handlers
 from services.notifier.sender import SenderLoop
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import WordingSettings
 from shared.adapters.clock import BusinessClock
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.rendering import Renderer
@@ -16,7 +17,7 @@ from shared.adapters.wording import TemplateWording
 from shared.application.gateway import Gateway
 from shared.application.pipeline import Consumer
 from shared.application.reminding import Reminding
-from shared.application.sending import Sender
+from shared.application.sending import LEASE, Sender
 
 
 def compose(
@@ -26,10 +27,14 @@ def compose(
     clock: BusinessClock,
     *,
     instance: str,
+    fence: int,
     poll: float = 1.0,
+    lease: timedelta = LEASE,
+    ask_first: Callable[[], bool] = lambda: False,
 ) -> tuple[Consumer, SenderLoop]:
-    """``instance`` names this process on its leases; its fence is the time it started, which only rises."""
-    settings = NotifierSettings()
+    """``instance`` names this process on its leases, ``fence`` is above that of every process before it;
+    ``ask_first`` says whether providers are to be asked before anything is submitted."""
+    settings = WordingSettings()
     wording = TemplateWording(shelf, Renderer(), bank=settings.bank_name, hotline=settings.hotline)
     sender = Sender(
         work,
@@ -37,8 +42,10 @@ def compose(
         wording,
         gateways,
         holder=instance,
-        fence=time_ns(),
+        fence=fence,
         monotonic=monotonic,
         business_now=clock.now,
+        lease=lease,
+        ask_first=ask_first,
     )
     return handlers.consumer(Reminding(shelf)), SenderLoop(sender, gateways, poll=poll)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.announcement import TOPICS
-from shared.domain.event_types import EVENT_TYPES, EventType
+from shared.domain.event_types import DEAD_LETTER, DEAD_LETTERS, EVENT_TYPES, EventType
 from shared.domain.inbound import FACT_TYPES
 
 INBOUND = "arrears.inbound"
@@ -18,8 +18,11 @@ CloudEvents 1.0, keyed by customer: the subject of our events is the customer's 
 you have seen by `source` and `id`. Within one customer in order. Amounts are integers in minor units. Unknown fields
 are to be ignored; a change of meaning is a new `.vN`. None of our events holds personal data: ids and amounts.
 
-In this version our topics are carried in process, and what the core-banking system tells us comes over HTTP
-(`POST /v1/events`, `/v1/imports`). The same events are what Kafka will carry.
+On Kafka: binary mode, key = customer id, with the extension attribute `arrearsepoch`. When the broker's log was wiped
+or our database restored, what may not have been taken is sent again under a new epoch, with the same `id`.
+`arrears.inbound` takes binary and structured mode; key it by customer id. Each topic has a `-dlt` beside it that names
+the events a consumer of ours gave up, without their content. Without Kafka the same events travel inside the embedded
+suite.
 """
 _FORMS: dict[str, dict[str, Any]] = {
     "uuid": {"type": "string", "format": "uuid"},
@@ -63,6 +66,9 @@ def document(version: str) -> dict[str, Any]:
     messages |= {name: _message(name, _said(fact), fact.__name__) for name, fact in FACT_TYPES.items()}
     channels = {topic: _channel(topic, _types_of(topic)) for topic in TOPICS if _types_of(topic)}
     channels[INBOUND] = _channel(INBOUND, FACT_TYPES)
+    schemas[DEAD_LETTER] = data_schema(DEAD_LETTERS)
+    messages[DEAD_LETTER] = _message(DEAD_LETTER, DEAD_LETTERS.says, DEAD_LETTER)
+    channels |= {f"{topic}-dlt": _channel(f"{topic}-dlt", [DEAD_LETTER]) for topic in (INBOUND, *TOPICS)}
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -31,8 +31,8 @@ _RECEIVED = {
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An attempt in doubt. ``holder_dead``: the process that held it is known to have died; ``asked_late_enough``: its
-    lease and the provider's query delay have passed."""
+    """An attempt in doubt. ``holder_dead``: the process that held it is known to have died, or has said that it let go;
+    ``asked_late_enough``: its lease and the provider's query delay have passed."""
 
     attempt_id: UUID
     customer_id: str

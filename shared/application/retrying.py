@@ -17,6 +17,8 @@ from shared.application.book import Book
 from shared.application.intake import replay
 from shared.application.judging import PolicyShelf
 from shared.application.pipeline import SOURCE, Consumer, OurEvent, run_use_cases
+from shared.domain.announcement import Announcement
+from shared.domain.event_types import DEAD_LETTER, dead_letter_topic
 
 MOST_TRIES = 8
 LONGEST_WAIT = timedelta(minutes=10)
@@ -64,11 +66,34 @@ class Retrier:
         except Exception as error:
             log.exception("retrying.failed", consumer=self._consumer, tries=parked.tries + 1)
             reason = type(error).__name__  # what a driver says may repeat what the row says
-            wait = min(timedelta(seconds=2 ** (parked.tries + 1)), LONGEST_WAIT)
-            async with self._work() as tx:
-                await tx.fail_parked(parked.entry, reason, wait, dead=parked.tries + 1 >= MOST_TRIES)
+            await self._put_off(parked, reason)
             return 0
         return 1
+
+    async def _put_off(self, parked: Parked, reason: str) -> None:
+        """Until a later try, or for good; the end is announced, without the event's content."""
+        tries = parked.tries + 1
+        wait = min(timedelta(seconds=2**tries), LONGEST_WAIT)
+        async with self._work() as tx:
+            book = Book(tx.now)
+            await tx.lock_customers(book, [parked.customer_id])
+            await tx.fail_parked(parked.entry, reason, wait, dead=tries >= MOST_TRIES)
+            if tries >= MOST_TRIES:
+                book.changes.announce([_given_up(parked, self._consumer, reason, tries)])
+                await tx.save(book.changes)
+
+
+def _given_up(parked: Parked, consumer: str, reason: str, tries: int) -> Announcement:
+    data = {
+        "entry": parked.entry,
+        "consumer": consumer,
+        "event_source": parked.source,
+        "event_id": parked.event_id,
+        "event_type": parked.type,
+        "error": reason,
+        "tries": tries,
+    }
+    return Announcement(dead_letter_topic(parked.type), DEAD_LETTER, parked.customer_id, data)
 
 
 def inbound_events(shelf: PolicyShelf) -> Any:

@@ -20,6 +20,7 @@ import structlog
 from shared.application.book import Book
 from shared.application.gateway import ErrorClass, Gateway, Outcome, OutcomeKind, Submission
 from shared.application.judging import PolicyShelf
+from shared.application.recovering import ask_then_submit, leave_out_known
 from shared.application.sending_desk import (
     Desk,
     Drop,
@@ -100,6 +101,7 @@ class Sender:
         monotonic: Callable[[], float],
         business_now: Callable[[], datetime],
         lease: timedelta = LEASE,
+        ask_first: Callable[[], bool] = lambda: False,
     ) -> None:
         self._work = work
         self._shelf = shelf
@@ -111,6 +113,7 @@ class Sender:
         self._monotonic = monotonic
         self._business_now = business_now
         self._lease = lease
+        self._ask_first = ask_first
 
     async def mark(self, limit: int, closed: Sequence[str] = ()) -> tuple[list[Marked], float]:
         """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began."""
@@ -139,7 +142,10 @@ class Sender:
             if not book.customers:
                 return []
             changes = SendingChanges()
-            for desk in await tx.load_desks(book):
+            desks = await tx.load_desks(book)
+            if self._ask_first():
+                await leave_out_known(tx, book, desks)
+            for desk in desks:
                 for message in desk.messages:
                     self._decide(book, desk, message, changes, closed)
             await tx.save_sending(
@@ -221,7 +227,10 @@ class Sender:
             )
             for one in marked
         ]
-        outcomes = await gateway.submit(batch, still_allowed)
+        if self._ask_first() and gateway.facts.query_for is not None:
+            outcomes = await ask_then_submit(gateway, batch, still_allowed)
+        else:
+            outcomes = await gateway.submit(batch, still_allowed)
         return list(zip(marked, outcomes, strict=True))
 
     async def record(self, results: Sequence[tuple[Marked, Outcome]]) -> None:
@@ -231,7 +240,11 @@ class Sender:
         async with self._work() as tx:
             book = Book(tx.now)
             await tx.lock_customers(book, {one.customer_id for one, _ in results})
-            await settle(tx, book, settlements, fence=self._fence)
+            moved = {one.attempt_id for one in await settle(tx, book, settlements, fence=self._fence)}
+            late = [one.attempt_id for one in settlements if one.attempt_id not in moved]
+            if late:
+                log.warning("sending.came_too_late", attempts=len(late))
+                await tx.disown(late, self._holder, self._fence)
             await tx.save(book.changes)
 
 

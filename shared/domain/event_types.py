@@ -77,6 +77,29 @@ _REMINDER = {
     "due_at": "instant",
 }
 
+DEAD_LETTER = "arrears.dead_letter.given_up.v1"
+DEAD_LETTERS = EventType(
+    "*-dlt",
+    "A consumer gave an event up: it blocks its customer there until a person decides. Without the event's content.",
+    {
+        "entry": "count",
+        "consumer": "code",
+        "event_source": "text",
+        "event_id": "text",
+        "event_type": "code",
+        "error": "code",
+        "tries": "count",
+    },
+)
+"""The one type that goes to several topics: each topic has one for what was given up of it (``dead_letter_topic``)."""
+
+
+def dead_letter_topic(event_type: str) -> str:
+    """Where it is said that an event of this type was given up. Types that are not ours are the inbound topic's."""
+    kind = EVENT_TYPES.get(event_type)
+    return f"{kind.topic if kind is not None else 'arrears.inbound'}-dlt"
+
+
 EVENT_TYPES: dict[str, EventType] = {
     "arrears.reminder.due.v1": EventType(
         "arrears.reminder", "A message step of the ladder is due; the notifier takes it up.", _REMINDER

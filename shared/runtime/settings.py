@@ -25,14 +25,28 @@ class DevelopmentOnly:
     """Marks a field, by ``Annotated[..., DevelopmentOnly()]``, whose default must not be used outside development."""
 
 
-class ProcessSettings(BaseSettings):
-    """What every process of the suite needs; each service adds its own in a subclass.
-
-    A field ``x`` is read from the variable ``ARREARS_X``, else from the file ``ARREARS_X`` in the directory that
-    ``ARREARS_SECRETS_DIR`` names. Errors name the field, never the value.
-    """
+class FromEnvironment(BaseSettings):
+    """Settings read from ``ARREARS_X``, else from the file ``ARREARS_X`` in the directory that ``ARREARS_SECRETS_DIR``
+    names. Errors name the field, never the value."""
 
     model_config = SettingsConfigDict(env_prefix="ARREARS_", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's; we read no .env file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by the directory named at run time
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        folder = os.environ.get("ARREARS_SECRETS_DIR")
+        secrets: tuple[Any, ...] = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return (init_settings, env_settings, *secrets)
+
+
+class ProcessSettings(FromEnvironment):
+    """What every process of the suite needs; each service adds its own in a subclass."""
 
     environment: Environment = Environment.PRODUCTION
     home: Path = Path(".arrears")
@@ -60,16 +74,3 @@ class ProcessSettings(BaseSettings):
         field = type(self).model_fields[name]
         marked = any(isinstance(each, DevelopmentOnly) or each is DevelopmentOnly for each in field.metadata)
         return marked and bool(getattr(self, name) == field.get_default(call_default_factory=True, validated_data={}))
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's; we read no .env file
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by the directory named at run time
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        folder = os.environ.get("ARREARS_SECRETS_DIR")
-        secrets: tuple[Any, ...] = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
-        return (init_settings, env_settings, *secrets)

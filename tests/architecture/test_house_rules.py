@@ -28,6 +28,9 @@ CLOCK_READERS = ("shared/adapters/", "shared/runtime/", "services/sandbox/")
 COMMITS_ELSEWHERE = {
     "shared/adapters/postgres/unit_of_work.py": "the one place",
     "shared/adapters/postgres/digest.py": "reads only: a cursor needs a transaction, and all lines are of one instant",
+    "shared/adapters/postgres/outbox.py": "a relay's leases: who ships, not what was decided",
+    "shared/adapters/postgres/epochs.py": "a new epoch is begun whole or not at all, between transports",
+    "shared/adapters/kafka/consumer.py": "tells the broker an offset, after the database's commit",
     "shared/adapters/postgres/migrate.py": "changes the schema, not the book; runs on its own, before any service",
 }
 

@@ -14,14 +14,26 @@ from services.api import errors
 from services.api.app import openapi_document
 from services.api.settings import ApiSettings
 from services.embedded import LocalSettings
-from services.notifier.settings import NotifierSettings
+from services.notifier.settings import NotifierSettings, WordingSettings
 from services.sandbox.settings import SandboxSettings
+from services.scheduler.settings import SchedulerSettings
 from shared.adapters.gateways.settings import GatewaySettings
+from shared.adapters.kafka.settings import KafkaSettings
 from shared.application import refusals
 from shared.runtime.settings import ProcessSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = (ProcessSettings, ApiSettings, LocalSettings, NotifierSettings, GatewaySettings, SandboxSettings)
+SETTINGS = (
+    ProcessSettings,
+    ApiSettings,
+    SchedulerSettings,
+    NotifierSettings,
+    WordingSettings,
+    KafkaSettings,
+    LocalSettings,
+    GatewaySettings,
+    SandboxSettings,
+)
 REFUSALS = {name for name, kind in vars(refusals).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 PAGES = (
     "README.md",

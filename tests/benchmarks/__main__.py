@@ -11,7 +11,7 @@ from time import perf_counter
 import structlog
 import uvloop
 
-from services.local import settle_memory
+from services.running import settle_memory
 from tests.benchmarks import gate, growth, importing, latency, outcome, pipeline, requests
 from tests.benchmarks.stage import Options, Stage, said, staged
 

@@ -28,7 +28,7 @@ from services.api import measures
 from services.api.app import create_app
 from services.api.deps import make_deps
 from services.embedded import LocalSettings
-from services.local import settle_memory
+from services.running import settle_memory
 from shared.adapters.postgres.pool import Pool
 
 

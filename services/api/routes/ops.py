@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import asyncpg
 from fastapi import Path, Query
 
-from services.api.deps import Deps
+from services.api.deps import ApiDeps, Deps
 from services.api.fields import Text
 from services.api.paging import Page, Paging
 from services.api.reading import answer_page
@@ -40,13 +40,13 @@ Entry = Annotated[int, Path(ge=1, lt=2**63)]
 @router.get("/queues", response_model=QueuesOut, summary="What waits, and for how long")
 async def list_queues(caller: Watcher, deps: Deps) -> Json:
     """Every queue, each measured on its own. Outbox, timers due, messages, attempts under way or in doubt, events
-    parked and given up, imports, work for people."""
+    parked and given up, imports, work for people. With Kafka, how far behind each consumer is, by partition."""
     queues = []
     for queue in await view.measure_queues(deps.pool):
         told = asdict(queue)
         told["state"] = "measured" if told.pop("known") else "unknown"
         queues.append(told)
-    return Json({"queues": queues})
+    return Json({"queues": queues, "transport": _transport(deps)})
 
 
 @router.get("/workers", response_model=Page[WorkerOut], summary="Who is at work")
@@ -110,6 +110,23 @@ async def discard_dead_letter(entry: Entry, body: LetterDecision, caller: Operat
 async def _on_record(tx: Any, caller: Principal, action: str, letter: dead_letters.DeadLetter, reason: str) -> int:
     detail = {**asdict(letter), "reason": reason}
     return await audit.append(tx.conn, caller.subject, action, f"dead-letter/{letter.entry}", detail, at=tx.now)
+
+
+def _transport(deps: ApiDeps) -> dict[str, Any]:
+    if deps.lag is None:
+        return {"kind": "in_process", "state": "measured", "measured_at": None, "last_error": None, "partitions": []}
+    reading = deps.lag()
+    known = reading is not None and reading.error is None
+    return {
+        "kind": "kafka",
+        "state": "measured" if known else "unknown",
+        "measured_at": None if reading is None else reading.at,
+        "last_error": "not measured yet" if reading is None else reading.error,
+        "partitions": [
+            {**asdict(each), "state": "unknown" if each.lag is None else "measured"}
+            for each in (() if reading is None else reading.partitions)
+        ],
+    }
 
 
 def _gateway(facts: GatewayFacts, counts: dict[str, dict[str, int]] | None) -> dict[str, Any]:

@@ -21,8 +21,34 @@ class QueueOut(BaseModel):
     last_error: str | None
 
 
+class PartitionOut(BaseModel):
+    """How far a consumer is behind in one partition of a topic. ``unknown`` is not zero: the measurement failed."""
+
+    consumer: str
+    topic: str
+    partition: int
+    state: Literal["measured", "unknown"]
+    depth: int | None = Field(description="Events that the broker keeps")
+    lag: int | None = Field(description="Of those, not processed yet")
+    oldest_seconds: int | None = Field(description="How long the oldest unprocessed one has waited, in real time")
+    per_minute: int | None = Field(description="Processed; null until it was measured twice")
+    last_error: str | None = Field(description="What last stopped this consumer here")
+    last_error_at: datetime | None
+
+
+class TransportOut(BaseModel):
+    """Events between the services. ``in_process``: no broker lies between; then there are no partitions."""
+
+    kind: Literal["in_process", "kafka"]
+    state: Literal["measured", "unknown"]
+    measured_at: datetime | None
+    last_error: str | None
+    partitions: list[PartitionOut]
+
+
 class QueuesOut(BaseModel):
     queues: list[QueueOut]
+    transport: TransportOut
 
 
 class WorkerOut(BaseModel):

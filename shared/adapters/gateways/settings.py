@@ -6,16 +6,15 @@ from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.runtime.settings import FromEnvironment
 
 DEVELOPMENT_KEY_ID = "development"
 DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 - refused outside development
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(FromEnvironment):
     """How the SMS provider and the mail relay are reached. Durations are ISO 8601 (``PT5S``) or seconds."""
-
-    model_config = SettingsConfigDict(env_prefix="ARREARS_", extra="ignore")
 
     sms_url: str = "http://127.0.0.1:8025"
     sms_key_id: str = DEVELOPMENT_KEY_ID

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC
 from typing import Any
 
 import orjson
 import structlog
 
 from shared.adapters.codec import Envelope, decode_structured, encode_structured
-from shared.application.pipeline import SOURCE, Consumer, OurEvent, consume
+from shared.adapters.own_events import seen_as
+from shared.application.pipeline import SOURCE, Consumer, consume
 from shared.application.ports import UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,8 @@ class InProcessRelay:
             )
         if not rows:
             return 0
-        events = [_received(row["aggregatetype"], _travelled(row)) for row in rows]
+        bodies = [(row["aggregatetype"], _travelled(row)) for row in rows]
+        events = [seen_as(topic, decode_structured(body), body) for topic, body in bodies]
         await asyncio.gather(*(consume(self._work, consumer, events) for consumer in self._consumers))
         async with self._pool.acquire() as conn:
             await conn.execute(
@@ -86,26 +87,6 @@ def _travelled(row: Any) -> bytes:
             partitionkey=row["aggregateid"],
         )
     )
-
-
-def _received(topic: str, body: bytes) -> OurEvent:
-    event = decode_structured(body)
-    if event.subject is None or event.time is None:
-        raise ValueError("an event of ours names its customer and its time")
-    return OurEvent(
-        id=event.id,
-        type=event.type,
-        topic=topic,
-        customer_id=event.subject,
-        at=event.time.astimezone(UTC),
-        data=event.payload(),
-        envelope=body,
-    )
-
-
-def read_kept(topic: str, body: bytes) -> OurEvent:
-    """An event as it was parked."""
-    return _received(topic, body)
 
 
 async def _first(*events: asyncio.Event, within: float) -> None:

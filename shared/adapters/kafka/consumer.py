@@ -216,11 +216,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 class Watchdog:
     """Ends a process whose consumer is alive but does not get on: states that the library does not leave by itself."""
 
-    def __init__(
-        self, loop: ConsumerLoop, clients: KafkaClients, *, patience: float = 90.0, every: float = 10.0
-    ) -> None:
+    def __init__(self, loop: ConsumerLoop, *, patience: float = 90.0, every: float = 10.0) -> None:
         self._loop = loop
-        self._clients = clients
         self._patience = patience
         self._every = every
         self._seen: dict[TopicPartition, tuple[int, float]] = {}  # position, and when it was first seen there

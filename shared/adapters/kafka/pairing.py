@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -36,7 +37,7 @@ class Turn(Protocol):
 
     async def note_sends(self, message_ids: Iterable[UUID]) -> None: ...
 
-    async def begin(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch: ...
+    async def start_epoch(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch: ...
 
 
 class EpochKeeper(Protocol):
@@ -63,6 +64,11 @@ class EpochWatch:
             raise RuntimeError("the pairing was not looked at yet")
         return self._epoch.epoch
 
+    def ask_first(self) -> bool:
+        """Was the database restored so lately that providers must be asked before anything is submitted?"""
+        until = self._epoch.ask_first_until if self._epoch is not None else None
+        return until is not None and datetime.now(UTC) < until
+
     async def refresh(self) -> None:
         self._epoch = await self._epochs.current() or self._epoch
 
@@ -77,7 +83,7 @@ class EpochWatch:
                     async for ids in self._lost_sends(await turn.positions()):
                         await turn.note_sends(ids)
                 if pairing is not Pairing.SAME:
-                    await turn.begin(cluster_id, pairing, committed)
+                    await turn.start_epoch(cluster_id, pairing, committed)
             await ensure_topics(admin, self._clients.settings)
         await self.refresh()
         if pairing is not Pairing.SAME:
@@ -99,6 +105,14 @@ class EpochWatch:
                         await self.ensure()
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("kafka.not_reached", error=type(error).__name__)
+
+    async def follow(self, stop: asyncio.Event, *, every: float = 2.0) -> None:
+        """Know what the watching process has begun."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every)
+                return
+            await self.refresh()
 
     async def _all_committed(self, admin: Any) -> Committed:
         found: dict[tuple[str, str, int], int] = {}

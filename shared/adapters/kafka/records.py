@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.codec import CodecError, decode_kafka, encode_structured
+from shared.adapters.codec import decode_kafka
 from shared.adapters.kafka.publisher import EPOCH
+from shared.adapters.own_events import seen_as
 from shared.application.pipeline import OurEvent
 
 
@@ -30,21 +30,9 @@ def our_event(record: Any, epoch: UUID) -> OurEvent | Unreadable | None:
     if mark is not None and mark != str(epoch).encode():
         return None
     try:
-        event = decode_kafka(record.headers, record.value)
-        if event.subject is None or event.time is None:
-            raise CodecError("", "an event of ours names its customer and its time")
-        data = event.payload()
+        return seen_as(record.topic, decode_kafka(record.headers, record.value))
     except ValueError as error:
         return unreadable(record, str(error))
-    return OurEvent(
-        id=event.id,
-        type=event.type,
-        topic=record.topic,
-        customer_id=event.subject,
-        at=event.time.astimezone(UTC),
-        data=data,
-        envelope=encode_structured(event),
-    )
 
 
 def unreadable(record: Any, error: str) -> Unreadable:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.runtime.settings import FromEnvironment
 
 
-class KafkaSettings(BaseSettings):
+class KafkaSettings(FromEnvironment):
     """``partitions`` and ``replication`` are for topics that are made; an existing topic must have as many partitions,
     because a shard of the outbox goes to one partition."""
 
@@ -31,21 +32,8 @@ class KafkaSettings(BaseSettings):
     replication: int = Field(default=1, ge=1, le=7)
     create_topics: bool = True
     group_prefix: str = "arrears-"
-    session_ms: int = Field(default=30_000, ge=6_000, le=300_000)
+    session_ms: int = Field(default=30_000, ge=1_000, le=300_000)
     batch: int = Field(default=500, ge=1, le=5_000)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's; we read no .env file
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by the directory named at run time
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        folder = os.environ.get("ARREARS_SECRETS_DIR")
-        secrets: tuple[Any, ...] = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
-        return (init_settings, env_settings, *secrets)
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:

@@ -35,7 +35,7 @@ class EpochTurn:
             list(message_ids),
         )
 
-    async def begin(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch:
+    async def start_epoch(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch:
         """A new epoch: consumers read anew under new fences, and what they have not taken is shipped again."""
         ask_first = ASK_FIRST if why is Pairing.RESTORED else None
         row = await self._conn.fetchrow(_BEGIN, uuid4(), cluster_id, why.value, ask_first)

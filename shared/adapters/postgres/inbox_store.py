@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from shared.adapters.postgres.offset_store import OffsetTables
 from shared.adapters.postgres.rows import Rows
-from shared.adapters.postgres.session import Session
 from shared.application.ports import InboxLine, ParkedEvent, Seen
 from shared.application.retrying import Parked
 
@@ -25,7 +25,9 @@ _INBOX = Rows(
 )
 
 
-class InboxTables(Session):
+class InboxTables(OffsetTables):
+    """Offsets of consumers are kept with their inbox."""
+
     async def seen(self, consumer: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         rows = await self.conn.fetch(
             """

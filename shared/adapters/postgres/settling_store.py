@@ -103,9 +103,9 @@ class SettlingTables(Session):
         """Attempts in doubt whose turn it is: asked at most every few seconds, oldest first."""
         rows = await self.conn.fetch(
             """
-            select a.attempt_id, a.customer_id, a.gateway, coalesce(w.dead, false),
+            select a.attempt_id, a.customer_id, a.gateway, coalesce(w.dead, false) or a.disowned,
                    clock_timestamp() > $2::interval
-                       + case when coalesce(w.dead, false) then a.marked_real else a.lease_until end
+                       + case when coalesce(w.dead, false) or a.disowned then a.marked_real else a.lease_until end
             from attempts a left join workers w on w.instance = a.holder
             where a.state = 'in_doubt' and a.gateway = $1
               and (a.asked_at is null or a.asked_at < clock_timestamp() - interval '1 second')
@@ -167,3 +167,27 @@ class SettlingTables(Session):
             message_id,
         )
         return None if row is None else (row[0], row[1])
+
+    async def take_known_sends(self, message_ids: Sequence[UUID]) -> set[UUID]:
+        rows = await self.conn.fetch(
+            """
+            update messages m set state = 'done', reason = null, updated_at = $2, row_version = m.row_version + 1
+            from known_sends k where k.message_id = m.message_id and m.message_id = any($1::uuid[])
+              and m.state in ('planned', 'deferred')
+            returning m.message_id
+            """,
+            list(message_ids),
+            self.now,
+        )
+        return {row[0] for row in rows}
+
+    async def disown(self, attempt_ids: Sequence[UUID], holder: str, fence: int) -> None:
+        """The holder came too late to settle these and says that it will never submit them any more: as good as dead
+        for the question whether a provider's "not found" is sure."""
+        await self.conn.execute(
+            "update attempts set disowned = true where attempt_id = any($1::uuid[]) and holder = $2 and fence = $3"
+            " and state = 'in_doubt'",
+            list(attempt_ids),
+            holder,
+            fence,
+        )

@@ -15,7 +15,6 @@ from shared.adapters.postgres.housekeeping_store import HousekeepingTables
 from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
-from shared.adapters.postgres.offset_store import OffsetTables
 from shared.adapters.postgres.planning_store import PlanningTables
 from shared.adapters.postgres.preference_store import PreferenceTables
 from shared.adapters.postgres.save import SaveTables
@@ -40,7 +39,6 @@ class PostgresTransaction(
     PreferenceTables,
     CaseworkTables,
     WorklistTables,
-    OffsetTables,
 ):
     """Every store on one connection and transaction."""
 

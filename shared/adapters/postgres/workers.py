@@ -1,23 +1,53 @@
 """Who is at work: each process writes its heartbeat; one that is known to have died is marked so.
 
-Only a death that is *known* counts (the embedded suite holds an exclusive lock on its home, so whoever came before is
-gone): a heartbeat that is merely late may come from a process that was stopped and will go on.
+Only a death that is *known* counts: a heartbeat that is merely late may come from a process that was stopped and goes
+on. It is known by a neighbour that sees the process gone from the process table they share, by a successor under a name
+that only one process at a time can have, by the embedded suite, which is alone on its home, or by a graceful end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 
-async def register(conn: Any, instance: str, service: str) -> None:
-    await conn.execute(
-        "insert into arrears.workers (instance, service, started_at, beat_at) values ($1, $2, clock_timestamp(),"
-        " clock_timestamp())",
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What is written of a process when it starts; ``name`` only where the orchestrator lets one process at a time have
+    it (a StatefulSet's ordinal)."""
+
+    host: str | None = None
+    pid: int | None = None
+    birth: str | None = None
+    name: str | None = None
+
+
+UNKNOWN = Birth()
+
+
+async def register(conn: Any, instance: str, service: str, born: Birth = UNKNOWN) -> int:
+    """Enter a process; its fence, above that of every process before it."""
+    fence: int = await conn.fetchval(
+        "insert into arrears.workers (instance, service, started_at, beat_at, host, pid, birth, name)"
+        " values ($1, $2, clock_timestamp(), clock_timestamp(), $3, $4, $5, $6) returning fence",
         instance,
         service,
+        born.host,
+        born.pid,
+        born.birth,
+        born.name,
     )
+    if born.name is not None:
+        await conn.execute(
+            "update arrears.workers set dead = true, ended_at = coalesce(ended_at, clock_timestamp())"
+            " where name = $1 and not dead and instance <> $2",
+            born.name,
+            instance,
+        )
+    return fence
 
 
 async def bury_predecessors(conn: Any, service: str) -> int:
@@ -28,6 +58,21 @@ async def bury_predecessors(conn: Any, service: str) -> int:
         service,
     )
     return len(rows)
+
+
+async def bury_neighbours(conn: Any, host: str, alive: Callable[[int, str], bool]) -> list[str]:
+    """Mark the processes of this machine that are gone from its table; their instances."""
+    rows = await conn.fetch(
+        "select instance, pid, birth from arrears.workers where host = $1 and not dead and pid is not null", host
+    )
+    gone = [row[0] for row in rows if not alive(row[1], row[2])]
+    if gone:
+        await conn.execute(
+            "update arrears.workers set dead = true, ended_at = coalesce(ended_at, clock_timestamp())"
+            " where instance = any($1::text[]) and not dead",
+            gone,
+        )
+    return gone
 
 
 async def beat(conn: Any, instance: str) -> None:

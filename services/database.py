@@ -1,0 +1,28 @@
+"""The configured database of a process, looked at before anything is started on it."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from services.settings import CannotStart
+from shared.adapters.postgres.schema import OwnerRefusedError, SchemaMismatchError, check_schema, refuse_owner
+from shared.runtime.settings import ProcessSettings
+
+
+async def check_database(dsn: str, settings: ProcessSettings) -> None:
+    """A configured database must be of our schema, and outside development we must not be its owner: whoever owns the
+    tables could undo what keeps them in order. Raises CannotStart."""
+    try:
+        conn = await asyncpg.connect(dsn)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise CannotStart(
+            f"the database can not be reached ({type(error).__name__}); see ARREARS_DATABASE_URL"
+        ) from None
+    try:
+        await check_schema(conn)
+        if not settings.in_development:
+            await refuse_owner(conn)
+    except (SchemaMismatchError, OwnerRefusedError) as error:
+        raise CannotStart(str(error)) from None
+    finally:
+        await conn.close()

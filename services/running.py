@@ -1,0 +1,71 @@
+"""The main of a service process: settings, logs, the event loop, metrics and health, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+from pydantic import ValidationError
+
+from services.process import Process
+from services.settings import CannotStart, ServiceSettings
+from shared.runtime.logging import configure_logging
+from shared.runtime.metrics import serve_metrics
+from shared.runtime.supervisor import TaskDiedError
+
+S = TypeVar("S", bound=ServiceSettings)
+log = structlog.get_logger(__name__)
+
+
+async def run_until_stopped(process: Process) -> None:
+    """Serve metrics and health, run the tasks until SIGTERM or SIGINT."""
+    settings = process.settings
+    try:
+        metrics = serve_metrics(
+            host=settings.metrics_host,
+            port=settings.metrics_port,
+            health=process.health,
+            loop=asyncio.get_running_loop(),
+        )
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        raise CannotStart(
+            f"metrics can not be served on {where} ({error.strerror}); set ARREARS_METRICS_PORT"
+        ) from None
+    log.info("process.started", service=process.service, instance=process.instance, metrics_port=metrics.port)
+    try:
+        await process.supervisor.run()
+    finally:
+        metrics.stop()
+
+
+def settle_memory() -> None:
+    """What is loaded now stays; batches make many objects that live shortly, so collect less often than the default.
+
+    The default thresholds cost a quarter of the import's speed (docs/performance.md)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def run(service: str, settings: Callable[[], S], serve: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    """The main of a service: what a person can put right is told in one line; a death ends the process with 1."""
+    try:
+        read = settings()
+        configure_logging(service, level=read.log_level)
+        logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells each step of each rebalance
+        settle_memory()
+        uvloop.run(serve(read))
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
+        raise SystemExit(f"arrears {service}: {what}") from None
+    except (CannotStart, TaskDiedError) as error:
+        raise SystemExit(f"arrears {service}: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
