@@ -81,8 +81,7 @@ class LocalKafka:
 
     def prepare(self) -> None:
         """Fetch the software and make the cluster, whichever is not there yet. ``start`` does it by itself."""
-        fetch_software()
-        self.home.mkdir(parents=True, exist_ok=True)
+        self._software.fetch(_rehearse)
         with self._locked():
             self._format()
 
@@ -92,8 +91,7 @@ class LocalKafka:
         ``deadline`` is in seconds, from the launch of the process; fetching the software, once, comes on top. A broker
         that was not ready in time is killed.
         """
-        fetch_software()
-        self.home.mkdir(parents=True, exist_ok=True)
+        self._software.fetch(_rehearse)
         with self._locked():
             process = self._process()
             if process is not None:
@@ -113,7 +111,7 @@ class LocalKafka:
 
     def stop(self) -> None:
         """Shut down in order, also when paused; one that takes longer than 20 s is killed. Nothing when none runs."""
-        if not self.home.is_dir():
+        if not self.home.is_dir() and self._process() is None:
             return
         with self._locked():
             process = self._own_process()
@@ -141,7 +139,7 @@ class LocalKafka:
 
     def wipe(self) -> None:
         """Kill the broker and remove its data: the next start is a new, empty cluster on the same port."""
-        if not self.home.is_dir():
+        if not self.home.is_dir() and self._process() is None:
             return
         with self._locked():
             process = self._process()
@@ -169,6 +167,7 @@ class LocalKafka:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
+        self.home.mkdir(parents=True, exist_ok=True)
         with file_lock(self.home / "lock"):
             yield
 
@@ -259,11 +258,16 @@ class LocalKafka:
         return process if process is not None and self._is_ours(process) else None
 
     def _named_process(self) -> psutil.Process | None:
+        """What the pid file names, alive; without a pid file (the home was removed), what says that it is ours."""
         try:
-            process = psutil.Process(int(self._pid_file.read_text()))
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            pid: int | None = int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            pid = next((pid for pid, home in broker_homes().items() if home == self.home), None)
+        try:
+            process = psutil.Process(pid) if pid else None
+        except psutil.NoSuchProcess:
             return None
-        return process if alive(process) else None
+        return process if process and alive(process) else None
 
     def _is_ours(self, process: psutil.Process) -> bool:
         return _mark_of(process, _HOME_MARK) == str(self.home)
@@ -272,10 +276,11 @@ class LocalKafka:
         send(process, signal.SIGKILL)
         if not wait_for_end(process, _KILL_SECONDS):
             raise LocalKafkaError(f"the broker (pid {process.pid}) does not end; its log is {self._log}")
+        self._pid_file.unlink(missing_ok=True)  # its number will be somebody else's
 
 
 def fetch_software() -> None:
-    """Have the software ready before the first start: where there is none yet, that takes Maven and ten seconds."""
+    """Have the software ready ahead of a first start, which would do it otherwise: by Maven, in half a minute or so."""
     KafkaSoftware.of_checkout().fetch(_rehearse)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from shared.runtime.kafka_software import LocalKafkaError
 from shared.runtime.local_kafka import LocalKafka, free_port
+from shared.runtime.processes import alive
 from tests.kafka_broker import own_broker, shared_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -145,7 +148,10 @@ def test_two_commands_start_one_broker_that_outlives_them(home: Path) -> None:
     assert command("status", home, port).communicate()[0] == f"Kafka runs on port {port} (pid {pid})\n"
     with pytest.raises(LocalKafkaError, match=f"runs on port {port}"):
         LocalKafka(home, port=free_port()).start()
+    process = psutil.Process(pid)
+    shutil.rmtree(home)  # a careless hand, which does not make it nobody's
     command("stop", home, port).communicate()
+    assert not alive(process)
     assert LocalKafka(home).pid is None
     assert command("status", home, port).communicate()[0] == "Kafka is not running\n"
 
