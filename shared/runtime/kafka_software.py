@@ -7,7 +7,6 @@ lies an archive of the classes that a start loads (class data sharing), which ta
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -94,8 +93,10 @@ class KafkaSoftware:
     def _archive_classes(self, rehearse: Callable[[Path, str], None]) -> None:
         scratch, home = self._archive.with_suffix(".new"), self.folder.with_suffix(".rehearsal")
         shutil.rmtree(home, ignore_errors=True)
-        with contextlib.suppress(LocalKafkaError):  # then every start is a little slower, and says itself what is wrong
+        try:
             rehearse(home, f"-XX:ArchiveClassesAtExit={scratch}")
+        except LocalKafkaError:  # every start will be a little slower, and say itself what is wrong
+            scratch.unlink(missing_ok=True)
         shutil.rmtree(home, ignore_errors=True)
         scratch.touch()
         scratch.rename(self._archive)
@@ -104,7 +105,7 @@ class KafkaSoftware:
         scratch, log = self.folder.with_suffix(".new"), self.folder.with_suffix(".maven.log")
         shutil.rmtree(scratch, ignore_errors=True)
         command = ["mvn", "--batch-mode", "--file", str(DEPLOY / "pom.xml")]
-        command += ["dependency:copy-dependencies", f"-Dlibraries={scratch}"]
+        command += ["org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies", f"-Dlibraries={scratch}"]
         try:
             done = subprocess.run(  # noqa: S603 - the program that missing() has found, with our own pom
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_FETCH_SECONDS

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from shared.runtime.kafka_software import DEPLOY, KafkaSoftware, LocalKafkaError
-from shared.runtime.ownership import file_lock
+from shared.runtime.ownership import LockTimeoutError, file_lock
 from shared.runtime.processes import adopt, alive, send, wait_for_end
 
 __all__ = ["LocalKafka", "LocalKafkaError", "broker_homes", "fetch_software", "free_port"]
@@ -104,8 +104,7 @@ class LocalKafka:
             try:
                 self._await_ready(process, deadline)
             except BaseException:
-                send(process, signal.SIGKILL)
-                wait_for_end(process, _KILL_SECONDS)
+                self._kill(process)
                 raise
         return self.bootstrap
 
@@ -313,7 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         broker = LocalKafka(chosen.home, port=chosen.port)
         said, code = _act(broker, chosen.action)
-    except (LocalKafkaError, OSError) as error:
+    except (LocalKafkaError, LockTimeoutError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(f"{said}\n")
@@ -341,7 +340,9 @@ def _rehearse(home: Path, option: str) -> None:
     process = broker._spawn(option)
     try:
         broker._await_ready(process, _REHEARSAL_SECONDS)
-        broker.stop()
+        send(process, signal.SIGTERM)
+        if not wait_for_end(process, _REHEARSAL_SECONDS):  # it writes the archive at its end: half of one is none
+            raise LocalKafkaError(f"the broker of the rehearsal did not end within {_REHEARSAL_SECONDS:g} s")
     finally:
         send(process, signal.SIGKILL)
 
