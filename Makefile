@@ -6,12 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
+KAFKA_PORT ?= 9092
+KAFKA = $(BIN)/python -m shared.runtime.local_kafka
+KAFKA_HOME = $${ARREARS_HOME:-.arrears}/kafka
 
 # Everything started from here is a development run; a process started otherwise is in production unless told.
 export ARREARS_ENVIRONMENT ?= development
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check fmt demo token bench docs migrate migration lock clean
+.PHONY: help run test test-faults check fmt demo token bench kafka kafka-stop docs migrate migration lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -44,6 +47,12 @@ token: $(VENV)/.run ## a development token for ROLE=collector
 bench: $(VENV)/.dev ## ours against the limit, as ratios
 	$(BIN)/python -m tests.benchmarks
 
+kafka: $(VENV)/.run ## a Kafka broker on 127.0.0.1, KAFKA_PORT=9092; needs Java 17, and Maven the first time
+	@$(KAFKA) start --home "$(KAFKA_HOME)" --port $(KAFKA_PORT)
+
+kafka-stop: $(VENV)/.run ## stop it; what it holds is kept
+	@$(KAFKA) stop --home "$(KAFKA_HOME)"
+
 docs: $(VENV)/.run ## write docs/openapi.json and docs/asyncapi.json from the code
 	$(BIN)/arrears openapi --out docs/openapi.json
 	$(BIN)/arrears asyncapi --out docs/asyncapi.json
@@ -62,8 +71,10 @@ lock: $(VENV)/.dev ## pin every dependency again, with hashes (needs uv in the e
 
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q $(UPGRADE)
 
-clean: ## remove the environment, the embedded database and the caches
+clean: ## remove the environment, the embedded database, the Kafka broker and the caches
+	@if [ -x $(BIN)/python ] && [ -d "$(KAFKA_HOME)" ]; then $(KAFKA) wipe --home "$(KAFKA_HOME)"; fi
 	@if [ -x $(BIN)/arrears ] && [ -d "$${ARREARS_HOME:-.arrears}" ]; then $(BIN)/arrears db destroy --yes; fi
+	rm -rf "$(KAFKA_HOME)" .arrears/kafka
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 
 $(VENV)/.made:

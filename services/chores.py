@@ -20,7 +20,7 @@ from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.queue_metrics import QueueWatch
 from shared.application.retrying import Retrier
-from shared.runtime import processes
+from shared.runtime import process_identity
 from shared.runtime.metrics import REGISTRY
 from shared.runtime.ownership import LockTimeoutError, file_lock
 
@@ -117,11 +117,11 @@ async def renew_shelf(shelf: Shelf, stop: asyncio.Event) -> None:
 
 async def beat(pool: Pool, instance: str, stop: asyncio.Event, *, every: float = 2.0) -> None:
     """Give a sign of life, and bury the processes of this machine that give none any more because they are gone."""
-    host = processes.host_name()
+    host = process_identity.host_name()
     while not stop.is_set():
         async with pool.acquire() as conn:
             await workers.beat(conn, instance)
-            gone = await workers.bury_neighbours(conn, host, processes.is_alive)
+            gone = await workers.bury_neighbours(conn, host, process_identity.is_alive)
         if gone:
             log.warning("workers.buried", instances=gone)
         with contextlib.suppress(TimeoutError):

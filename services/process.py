@@ -21,7 +21,7 @@ from shared.adapters.postgres import workers
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
-from shared.runtime import processes
+from shared.runtime import process_identity
 from shared.runtime.health import Health
 from shared.runtime.supervisor import Supervisor
 
@@ -71,7 +71,7 @@ async def open_process(service: str, settings: ServiceSettings, pool_size: int, 
 
 
 async def _enter(pool: Pool, instance: str, service: str, settings: ServiceSettings, stack: AsyncExitStack) -> int:
-    me = processes.this_process()
+    me = process_identity.this_process()
     born = workers.Birth(me.host, me.pid, me.birth, settings.worker_name)
     async with pool.acquire() as conn:
         fence = await workers.register(conn, instance, service, born)

@@ -25,14 +25,15 @@ import pytest
 from shared.adapters.postgres.migrate import migrate
 from shared.adapters.postgres.schema import SCHEMA
 from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
-from shared.runtime.kafka_software import KafkaSoftware
+from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.ownership import file_lock
-from tests.kafka_broker import shared_broker
+from tests.kafka_broker import has_owners, kill_what_killed_runs_left, shared_broker, why_no_broker
 
 TEMPLATE = "template_arrears"
 HOME_VARIABLE = "ARREARS_TEST_HOME"
+KEPT_VARIABLES = {"ARREARS_REQUIRE", "ARREARS_KAFKA_HOME"}  # of the run itself; the rest would change what is tested
 PARTS: dict[str, Callable[[], str | None]] = {
-    "kafka": lambda: KafkaSoftware.of_checkout().missing(),
+    "kafka": why_no_broker,
     "browser": lambda: None if shutil.which("chromium") else "Chromium is not installed: no browser to test with",
 }
 
@@ -60,7 +61,7 @@ class Database:
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    for name in [name for name in os.environ if name.startswith("ARREARS_") and name != "ARREARS_REQUIRE"]:
+    for name in [name for name in os.environ if name.startswith("ARREARS_") and name not in KEPT_VARIABLES]:
         del os.environ[name]
     os.environ["ARREARS_ENVIRONMENT"] = "development"
     _sweep_what_killed_runs_left()
@@ -71,7 +72,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and (home := os.environ.pop(HOME_VARIABLE, None)):
+        LocalKafka(_kafka_home(Path(home))).wipe()  # the last worker to use it may have been killed
         EmbeddedPostgres(Path(home)).destroy()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.option.collectonly and any(item.get_closest_marker("kafka") for item in session.items):
+        why_no_broker()  # here, because the first time fetches: no test should have to do that in its time
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -137,7 +144,7 @@ async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """The address of the one broker of this run. Topics and groups are the test's: give them names of their own."""
-    with shared_broker(Path(os.environ[HOME_VARIABLE]) / "kafka") as bootstrap:
+    with shared_broker(_kafka_home(Path(os.environ[HOME_VARIABLE]))) as bootstrap:
         yield bootstrap
 
 
@@ -166,12 +173,18 @@ async def _administer(server: EmbeddedPostgres, statement: str) -> None:
         await connection.close()
 
 
+def _kafka_home(home: Path) -> Path:
+    return home / "kafka"
+
+
 def _home_prefix() -> str:
     return f"arrears-tests-{os.getuid()}-"
 
 
 def _sweep_what_killed_runs_left() -> None:
+    kill_what_killed_runs_left()
     for home in Path(tempfile.gettempdir()).glob(_home_prefix() + "*"):
         with contextlib.suppress(OSError, RuntimeError):  # another run is sweeping it, or is using it
-            if time.time() - home.stat().st_mtime > 300 and EmbeddedPostgres(home).owners_alive() == 0:
+            used = EmbeddedPostgres(home).owners_alive() or has_owners(_kafka_home(home))
+            if time.time() - home.stat().st_mtime > 300 and not used:
                 EmbeddedPostgres(home).destroy()

@@ -3,40 +3,88 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.runtime.local_kafka import LocalKafka, free_port
+import psutil
+
+from shared.runtime.local_kafka import LocalKafka, LocalKafkaError, broker_homes, fetch_software, free_port
 from shared.runtime.ownership import Owners, file_lock
+
+
+@functools.cache
+def why_no_broker() -> str | None:
+    """Why no test can have a broker here, in one line; ``None`` when it can. Fetches what is not there yet."""
+    try:
+        fetch_software()
+    except LocalKafkaError as error:
+        return str(error)
+    return None
 
 
 @contextlib.contextmanager
 def own_broker(home: Path) -> Iterator[LocalKafka]:
     """A started broker on a free port, its data in ``home``; it goes with its data when the block ends."""
-    broker = LocalKafka(home, port=free_port())
-    broker.start()
-    try:
-        yield broker
-    finally:
-        broker.wipe()
+    with _owned(home):
+        broker = LocalKafka(home, port=free_port())
+        try:
+            broker.start()
+            yield broker
+        finally:
+            broker.wipe()
 
 
 @contextlib.contextmanager
 def shared_broker(home: Path) -> Iterator[str]:
-    """The address of the one broker of ``home``: the first process to come starts it, the last to leave stops it."""
-    home.mkdir(parents=True, exist_ok=True)
-    owners = Owners(home / "owners")
+    """The address of the one broker of ``home``: the first process to come starts it, the last to leave removes it."""
+    with _owned(home) as (owners, lock):
+        with file_lock(lock):
+            broker = LocalKafka(home, port=_agreed_port(home / "port"))
+            bootstrap = broker.start()
+        try:
+            yield bootstrap
+        finally:
+            with file_lock(lock):
+                owners.leave()
+                if owners.others_alive() == 0:
+                    broker.wipe()
+
+
+def kill_what_killed_runs_left() -> None:
+    """End the brokers of test runs that were killed. One just started may belong to a run that has not said so yet."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for pid, home in broker_homes().items():
+        below = home.relative_to(temporary).parts[0] if home.is_relative_to(temporary) else ""
+        of_tests = below.startswith(("pytest-of-", "arrears-tests-"))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if of_tests and time.time() - process.create_time() > 300 and not has_owners(home):
+                process.kill()
+
+
+def has_owners(home: Path) -> bool:
+    """Whether a living process shares the broker of ``home``."""
+    if not home.is_dir():
+        return False
     with file_lock(home / "owners.lock"):
-        broker = LocalKafka(home, port=_agreed_port(home / "port"))
-        bootstrap = broker.start()
+        return Owners(home / "owners").others_alive() > 0
+
+
+@contextlib.contextmanager
+def _owned(home: Path) -> Iterator[tuple[Owners, Path]]:
+    """Count as an owner of ``home``, for as long as the block lasts and this process lives."""
+    home.mkdir(parents=True, exist_ok=True)
+    owners, lock = Owners(home / "owners"), home / "owners.lock"
+    with file_lock(lock):
         owners.join()
     try:
-        yield bootstrap
+        yield owners, lock
     finally:
-        with file_lock(home / "owners.lock"):
+        with file_lock(lock):
             owners.leave()
-            if owners.others_alive() == 0:
-                broker.wipe()
 
 
 def _agreed_port(file: Path) -> int:

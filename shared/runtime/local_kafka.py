@@ -25,12 +25,14 @@ from pathlib import Path
 import psutil
 
 from shared.runtime.kafka_software import DEPLOY, KafkaSoftware, LocalKafkaError
-from shared.runtime.ownership import file_lock
+from shared.runtime.ownership import LockTimeoutError, file_lock
+from shared.runtime.processes import adopt, alive, send, wait_for_end
 
-__all__ = ["LocalKafka", "LocalKafkaError", "free_port"]
+__all__ = ["LocalKafka", "LocalKafkaError", "broker_homes", "fetch_software", "free_port"]
 
 _HOST = "127.0.0.1"
 _STARTED = "Kafka Server started"
+_REHEARSAL_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _KILL_SECONDS = 10.0
 _POLL_SECONDS = 0.02
@@ -46,10 +48,6 @@ _JAVA_OPTIONS = (
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
 )
-
-# A broker outlives the object that started it. Kept here so that one of ours is reaped when it ends, and so that the
-# interpreter does not report it as forgotten.
-_started: list[subprocess.Popen[bytes]] = []
 
 
 class LocalKafka:
@@ -78,18 +76,22 @@ class LocalKafka:
     def running_port(self) -> int | None:
         """The port of the broker of this home, when one runs; it may have been started with another than ours."""
         process = self._process()
-        return _port_of(process) if process else None
+        port = _mark_of(process, _PORT_MARK) if process else None
+        return int(port) if port else None
 
     def prepare(self) -> None:
         """Fetch the software and make the cluster, whichever is not there yet. ``start`` does it by itself."""
-        self._software.fetch()
-        self.home.mkdir(parents=True, exist_ok=True)
+        self._software.fetch(_rehearse)
         with self._locked():
             self._format()
 
     def start(self, deadline: float = 60.0) -> str:
-        """See that the broker runs; return its address when it takes clients, within ``deadline`` seconds."""
-        self.prepare()
+        """See that the broker runs; return its address when it takes clients.
+
+        ``deadline`` is in seconds, from the launch of the process; fetching the software, once, comes on top. A broker
+        that was not ready in time is killed.
+        """
+        self._software.fetch(_rehearse)
         with self._locked():
             process = self._process()
             if process is not None:
@@ -97,26 +99,26 @@ class LocalKafka:
                 self._await_ready(process, deadline)
                 return self.bootstrap
             self._refuse_taken_port()
+            self._format()
             process = self._spawn()
             try:
                 self._await_ready(process, deadline)
             except BaseException:
-                _send(process, signal.SIGKILL)
-                _wait_for_end(process, _KILL_SECONDS)
+                self._kill(process)
                 raise
         return self.bootstrap
 
     def stop(self) -> None:
         """Shut down in order, also when paused; one that takes longer than 20 s is killed. Nothing when none runs."""
-        if not self.home.is_dir():
+        if not self.home.is_dir() and self._process() is None:
             return
         with self._locked():
             process = self._own_process()
             if process is None:
                 return
-            _send(process, signal.SIGTERM)
-            _send(process, signal.SIGCONT)
-            if not _wait_for_end(process, _STOP_SECONDS):
+            send(process, signal.SIGTERM)
+            send(process, signal.SIGCONT)
+            if not wait_for_end(process, _STOP_SECONDS):
                 self._kill(process)
             self._pid_file.unlink(missing_ok=True)
 
@@ -128,15 +130,15 @@ class LocalKafka:
 
     def pause(self) -> None:
         """Freeze the process: its connections stay open and nobody answers, until ``resume``."""
-        _send(self._needed_process(), signal.SIGSTOP)
+        send(self._needed_process(), signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a paused broker go on."""
-        _send(self._needed_process(), signal.SIGCONT)
+        send(self._needed_process(), signal.SIGCONT)
 
     def wipe(self) -> None:
         """Kill the broker and remove its data: the next start is a new, empty cluster on the same port."""
-        if not self.home.is_dir():
+        if not self.home.is_dir() and self._process() is None:
             return
         with self._locked():
             process = self._process()
@@ -164,6 +166,7 @@ class LocalKafka:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
+        self.home.mkdir(parents=True, exist_ok=True)
         with file_lock(self.home / "lock"):
             yield
 
@@ -198,12 +201,12 @@ class LocalKafka:
         lines += [f"{name}={_escaped(value)}" for name, value in ours.items()]
         self._settings.write_text("\n".join(lines) + "\n", encoding="ascii")
 
-    def _spawn(self) -> psutil.Process:
+    def _spawn(self, *options: str) -> psutil.Process:
         self._write_settings(self._data, free_port())
         if self._log.exists():
             self._log.replace(self._log.with_suffix(".log.1"))
         marks = (f"{_HOME_MARK}{self.home}", f"{_PORT_MARK}{self._port}")
-        command = self._software.command("kafka.Kafka", str(self._settings), options=(*_JAVA_OPTIONS, *marks))
+        command = self._software.command("kafka.Kafka", str(self._settings), options=(*_JAVA_OPTIONS, *marks, *options))
         with self._log.open("wb") as log:
             child = subprocess.Popen(  # noqa: S603 - our own command
                 command,
@@ -214,21 +217,20 @@ class LocalKafka:
                 stderr=log,
                 start_new_session=True,
             )
-        _started.append(child)
         self._pid_file.write_text(f"{child.pid}\n")
-        return psutil.Process(child.pid)
+        return adopt(child)
 
     def _await_ready(self, process: psutil.Process, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while _STARTED not in (said := self._log.read_text(errors="replace")):
-            if not _alive(process):
+            if not alive(process):
                 raise LocalKafkaError(f"the broker ended while it started: {_reason(said)} (its log is {self._log})")
             if time.monotonic() > deadline:
                 raise LocalKafkaError(f"the broker was not ready within {seconds:g} s; its log is {self._log}")
             time.sleep(_POLL_SECONDS)
 
     def _refuse_other_port(self, process: psutil.Process) -> None:
-        if (port := _port_of(process)) != self._port:
+        if (port := _mark_of(process, _PORT_MARK)) != str(self._port):
             raise LocalKafkaError(f"the broker of {self.home} runs on port {port} (pid {process.pid}): stop it first")
 
     def _refuse_taken_port(self) -> None:
@@ -255,22 +257,39 @@ class LocalKafka:
         return process if process is not None and self._is_ours(process) else None
 
     def _named_process(self) -> psutil.Process | None:
+        """What the pid file names, alive; without a pid file (the home was removed), what says that it is ours."""
         try:
-            process = psutil.Process(int(self._pid_file.read_text()))
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            pid: int | None = int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            pid = next((pid for pid, home in broker_homes().items() if home == self.home), None)
+        try:
+            process = psutil.Process(pid) if pid else None
+        except psutil.NoSuchProcess:
             return None
-        return process if _alive(process) else None
+        return process if process and alive(process) else None
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            return f"{_HOME_MARK}{self.home}" in process.cmdline()
-        except psutil.Error:
-            return False
+        return _mark_of(process, _HOME_MARK) == str(self.home)
 
     def _kill(self, process: psutil.Process) -> None:
-        _send(process, signal.SIGKILL)
-        if not _wait_for_end(process, _KILL_SECONDS):
+        send(process, signal.SIGKILL)
+        if not wait_for_end(process, _KILL_SECONDS):
             raise LocalKafkaError(f"the broker (pid {process.pid}) does not end; its log is {self._log}")
+        self._pid_file.unlink(missing_ok=True)  # its number will be somebody else's
+
+
+def fetch_software() -> None:
+    """Have the software ready ahead of a first start, which would do it otherwise: by Maven, in half a minute or so."""
+    KafkaSoftware.of_checkout().fetch(_rehearse)
+
+
+def broker_homes() -> dict[int, Path]:
+    """The home of every broker that runs on this machine, started by whichever checkout, by process id."""
+    homes: dict[int, Path] = {}
+    for process in psutil.process_iter():
+        if home := _mark_of(process, _HOME_MARK):
+            homes[process.pid] = Path(home)
+    return homes
 
 
 def free_port() -> int:
@@ -293,7 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         broker = LocalKafka(chosen.home, port=chosen.port)
         said, code = _act(broker, chosen.action)
-    except (LocalKafkaError, OSError) as error:
+    except (LocalKafkaError, LockTimeoutError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(f"{said}\n")
@@ -311,6 +330,21 @@ def _act(broker: LocalKafka, action: str) -> tuple[str, int]:
         return "Kafka is stopped and its data removed", 0
     running = broker.running_port
     return (f"Kafka runs on port {running} (pid {broker.pid})", 0) if running else ("Kafka is not running", 3)
+
+
+def _rehearse(home: Path, option: str) -> None:
+    """Start a broker once and stop it, as the real ones are; ``option`` has Java remember which classes it took."""
+    broker = LocalKafka(home, port=free_port())
+    home.mkdir(parents=True)
+    broker._format()
+    process = broker._spawn(option)
+    try:
+        broker._await_ready(process, _REHEARSAL_SECONDS)
+        send(process, signal.SIGTERM)
+        if not wait_for_end(process, _REHEARSAL_SECONDS):  # it writes the archive at its end: half of one is none
+            raise LocalKafkaError(f"the broker of the rehearsal did not end within {_REHEARSAL_SECONDS:g} s")
+    finally:
+        send(process, signal.SIGKILL)
 
 
 def _environment() -> dict[str, str]:
@@ -337,12 +371,12 @@ def _can_listen(port: int, *, beside_the_dead: bool = False) -> bool:
     return True
 
 
-def _port_of(process: psutil.Process) -> int | None:
+def _mark_of(process: psutil.Process, mark: str) -> str | None:
+    """What our command line says after ``mark``; ``None`` for a process that is no broker of ours."""
     try:
-        marks = [each for each in process.cmdline() if each.startswith(_PORT_MARK)]
+        return next((each.removeprefix(mark) for each in process.cmdline() if each.startswith(mark)), None)
     except psutil.Error:
         return None
-    return int(marks[0].removeprefix(_PORT_MARK)) if marks else None
 
 
 def _reason(said: str) -> str:
@@ -350,32 +384,6 @@ def _reason(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by:") or "Exception" in line.split(" ", 1)[0]]
     return (causes or lines or ["it said nothing"])[-1]
-
-
-def _send(process: psutil.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
-
-
-def _alive(process: psutil.Process) -> bool:
-    """A zombie has ended once it is down to one thread: until then the others may still hold the port and the files.
-
-    One that is our own child is reaped on the way.
-    """
-    _started[:] = [child for child in _started if child.poll() is None]
-    try:
-        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _wait_for_end(process: psutil.Process, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while _alive(process):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True
 
 
 if __name__ == "__main__":

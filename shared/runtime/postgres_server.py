@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from shared.runtime.processes import adopt, alive, send, wait_for_end
 from shared.runtime.unprivileged import Account, private_directory
 
 PORT = 5432
@@ -28,10 +29,6 @@ _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.005
 _LOG_LIMIT = 16 * 2**20
 _STATUS_LINE = 7  # of postmaster.pid, counted from 0
-
-# A server outlives the object, and may outlive the process, that started it. Kept here so that one of ours is reaped
-# when it ends, and so that the interpreter does not report it as forgotten.
-_started: list[subprocess.Popen[bytes]] = []
 
 # Two cores, one machine, nothing to replicate to.
 _SETTINGS = {
@@ -130,9 +127,8 @@ class PostgresServer:
         if process is None:
             return
         for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(how)
-            if _wait_for_end(process, _STOP_SECONDS if how is signal.SIGINT else 5.0):
+            send(process, how)
+            if wait_for_end(process, _STOP_SECONDS if how is signal.SIGINT else 5.0):
                 return
         raise EmbeddedPostgresError(f"the server (pid {process.pid}) does not stop; its log is {self.log}")
 
@@ -149,13 +145,12 @@ class PostgresServer:
             child = subprocess.Popen(  # noqa: S603 - our own binary
                 command, **options, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        _started.append(child)
-        if not self._becomes_ready(psutil.Process(child.pid)):
+        if not self._becomes_ready(adopt(child)):
             raise EmbeddedPostgresError(f"the server did not start; the end of {self.log}:\n{self._log_tail()}")
 
     def _becomes_ready(self, process: psutil.Process) -> bool:
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and _alive(process):
+        while time.monotonic() < deadline and alive(process):
             lines = self._pid_file()
             if len(lines) > _STATUS_LINE and lines[0].strip() == str(process.pid):
                 status = lines[_STATUS_LINE].strip()
@@ -185,7 +180,7 @@ class PostgresServer:
     def _serves_us(self, process: psutil.Process) -> bool:
         try:
             command = process.cmdline()
-            if not _alive(process) or not command or not Path(command[0].split(":")[0]).name.startswith("postgres"):
+            if not alive(process) or not command or not Path(command[0].split(":")[0]).name.startswith("postgres"):
                 return False
             if str(self.data) in command:
                 return True
@@ -212,21 +207,3 @@ class PostgresServer:
 
     def _log_tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:]) if self.log.exists() else "(empty)"
-
-
-def _alive(process: psutil.Process) -> bool:
-    """A zombie has ended; one that is our own child is reaped on the way."""
-    _started[:] = [child for child in _started if child.poll() is None]
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _wait_for_end(process: psutil.Process, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while _alive(process):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True

@@ -1,62 +1,51 @@
-"""Which process this is, so that a neighbour on the same machine can tell that it has died.
-
-A number alone is given out again; with the moment of birth, and the boot and the process table that it belongs to, it
-names one process for good.
-"""
+"""Servers that outlive whoever started them: whether one lives, and waiting for its end, by what the kernel says."""
 
 from __future__ import annotations
 
-import os
-import socket
-from dataclasses import dataclass
-from pathlib import Path
+import contextlib
+import signal
+import subprocess
+import time
 
 import psutil
 
-_DEAD_STATES = ("Z", "X", "x")  # killed, and not yet buried by its parent
+_POLL_SECONDS = 0.005
+
+# A server outlives the object, and may outlive the process, that started it. Kept here so that one of ours is reaped
+# when it ends, and so that the interpreter does not report it as forgotten.
+_children: list[subprocess.Popen[bytes]] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """``host`` names one process table between two boots; ``birth`` the moment at which ``pid`` was given out there."""
-
-    host: str
-    pid: int
-    birth: str
+def adopt(child: subprocess.Popen[bytes]) -> psutil.Process:
+    """Look after a server that was just started: it may go on without us, and is reaped should it end before."""
+    process = psutil.Process(child.pid)  # first: once it is on the list, another thread may reap it
+    _children.append(child)
+    return process
 
 
-def this_process() -> Identity:
-    pid = os.getpid()
-    return Identity(host_name(), pid, birth_of(pid) or "")
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs, or is paused. A zombie has ended once it is down to one thread.
 
-
-def host_name() -> str:
-    """The machine's boot and process table: two containers on one machine have two."""
+    Until then its other threads may still hold its port and its files. One that is our own child is reaped on the way.
+    """
+    _children[:] = [child for child in _children if child.poll() is None]
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        table = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return f"{socket.gethostname()}/{int(psutil.boot_time())}"
-    return f"{boot}/{table}"
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
+    except psutil.NoSuchProcess:
+        return False
 
 
-def birth_of(pid: int) -> str | None:
-    """When a living process was born, in the kernel's ticks since the boot; None when it does not live (any more)."""
-    try:
-        # After the name, which may hold anything, in brackets: the state is the first field, the birth the twentieth.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() else _birth_elsewhere(pid)
-    return None if fields[0] in _DEAD_STATES else fields[19]
+def send(process: psutil.Process, number: signal.Signals) -> None:
+    """Signal a process; one that has ended meanwhile needs no signal."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
 
 
-def _birth_elsewhere(pid: int) -> str | None:
-    try:
-        return f"{psutil.Process(pid).create_time():.2f}"
-    except psutil.Error:
-        return None
-
-
-def is_alive(pid: int, birth: str) -> bool:
-    """Does the very process still live? Asked of one with this machine's ``host_name``."""
-    return birth_of(pid) == birth
+def wait_for_end(process: psutil.Process, seconds: float) -> bool:
+    """Whether it ended within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while alive(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
