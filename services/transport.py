@@ -75,10 +75,11 @@ async def add_consumer(
     delivered: Callable[[], None] = lambda: None,
 ) -> None:
     """A group member under the supervisor; its watchdog ends the process when it is stuck."""
+    topics = {kind: kafka.settings.topic(topic) for kind, topic in types.items()}
     async with process.work() as tx:
-        await tx.declare_consumer(name, types)
+        await tx.declare_consumer(name, topics)
     loop = ConsumerLoop(
-        kafka.clients, process.work, name, set(types.values()), take, holder=process.instance, delivered=delivered
+        kafka.clients, process.work, name, set(topics.values()), take, holder=process.instance, delivered=delivered
     )
     watchdog = Watchdog(loop)
     process.supervisor.add(f"consumer {name}", loop.run)

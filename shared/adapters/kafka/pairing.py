@@ -123,15 +123,16 @@ class EpochWatch:
 
     async def _lost_sends(self, positions: Committed) -> AsyncIterator[list[UUID]]:
         """Messages that the log says were sent after the point that the database was restored to."""
+        journal = self._clients.settings.topic(_JOURNAL)
         starts: dict[int, int] = {}
         for (_, topic, partition), offset in positions.items():
-            if topic == _JOURNAL:
+            if topic == journal:
                 starts[partition] = min(offset, starts.get(partition, offset))
         reader = self._clients.onlooker()
         await reader.start()
         try:
-            numbers = reader.partitions_for_topic(_JOURNAL) or await _partitions(reader, _JOURNAL)
-            partitions = [TopicPartition(_JOURNAL, number) for number in sorted(numbers)]
+            numbers = reader.partitions_for_topic(journal) or await _partitions(reader, journal)
+            partitions = [TopicPartition(journal, number) for number in sorted(numbers)]
             if not partitions:
                 return
             reader.assign(partitions)

@@ -106,7 +106,7 @@ class Publisher:
         batch.close()
         async with asyncio.timeout(self._deadline):
             # Two waits: for a place in the queue, then for the acknowledgement. Neither ends by itself.
-            await (await producer.send_batch(batch, topic, partition=partition))
+            await (await producer.send_batch(batch, self._clients.settings.topic(topic), partition=partition))
 
     async def _ready(self) -> Any:
         async with self._making:

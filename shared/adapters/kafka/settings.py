@@ -32,6 +32,7 @@ class KafkaSettings(FromEnvironment):
     replication: int = Field(default=1, ge=1, le=7)
     create_topics: bool = True
     group_prefix: str = "arrears-"
+    topic_prefix: str = Field(default="", max_length=100, pattern=r"^[A-Za-z0-9._-]*$")
     session_ms: int = Field(default=30_000, ge=1_000, le=300_000)
     batch: int = Field(default=500, ge=1, le=5_000)
 
@@ -40,6 +41,10 @@ class KafkaSettings(FromEnvironment):
         if self.security.startswith("SASL") and not (self.username and self.password):
             raise ValueError("with SASL, ARREARS_KAFKA_USERNAME and ARREARS_KAFKA_PASSWORD must be set")
         return self
+
+    def topic(self, name: str) -> str:
+        """What a topic of ours is called at this broker, which others may use, too."""
+        return f"{self.topic_prefix}{name}"
 
     def connection(self) -> dict[str, Any]:
         """What every client is given to connect with."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.domain.announcement import TOPICS
@@ -40,22 +40,23 @@ class TopicClash(RuntimeError):
 async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
     """Make the topics that are missing, and check the others. Raises TopicClash."""
     found = {each["topic"]: each for each in await admin.describe_topics()}
-    missing = [topic for topic in ALL if topic.name not in found]
+    missing = [topic for topic in ALL if settings.topic(topic.name) not in found]
     if missing and not settings.create_topics:
-        names = ", ".join(topic.name for topic in missing)
+        names = ", ".join(settings.topic(topic.name) for topic in missing)
         raise TopicClash(f"topics are missing: {names}; make them, or set ARREARS_KAFKA_CREATE_TOPICS=true")
     if missing:
         await _make(admin, missing, settings)
     for topic in ALL:
-        if topic.ours and topic.name in found:
-            _check(topic, len(found[topic.name]["partitions"]), settings.partitions)
+        name = settings.topic(topic.name)
+        if topic.ours and name in found:
+            _check(name, len(found[name]["partitions"]), settings.partitions)
 
 
 async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
     answer = await admin.create_topics(
         [
             NewTopic(
-                topic.name,
+                settings.topic(topic.name),
                 settings.partitions,
                 settings.replication,
                 topic_configs={
@@ -74,12 +75,9 @@ async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> Non
             raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
 
 
-def _check(topic: Topic, partitions: int, wanted: int) -> None:
+def _check(name: str, partitions: int, wanted: int) -> None:
     if partitions != wanted:
         raise TopicClash(
-            f"the topic {topic.name} has {partitions} partitions, ARREARS_KAFKA_PARTITIONS says {wanted}: with another "
+            f"the topic {name} has {partitions} partitions, ARREARS_KAFKA_PARTITIONS says {wanted}: with another "
             "number, events of one customer could overtake each other"
         )
-
-
-__all__ = ["ALL", "INBOUND", "KafkaError", "Topic", "TopicClash", "ensure_topics"]
