@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 KAFKA_PORT ?= 9092
-KAFKA = $(BIN)/python -m shared.runtime.local_kafka
+BROKER = $(BIN)/python -m shared.runtime.local_kafka
 KAFKA_HOME = $${ARREARS_HOME:-.arrears}/kafka
 
 # Everything started from here is a development run; a process started otherwise is in production unless told.
 export ARREARS_ENVIRONMENT ?= development
+
+WITH_KAFKA = $(if $(KAFKA),ARREARS_KAFKA_BOOTSTRAP=$(KAFKA) )
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-faults check fmt demo token bench kafka kafka-stop docs migrate migration lock clean
@@ -19,8 +21,8 @@ export ARREARS_ENVIRONMENT ?= development
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-run: $(VENV)/.run ## start everything on embedded defaults
-	$(BIN)/python -m services.local
+run: $(VENV)/.run ## start everything on embedded defaults; KAFKA=localhost:9092: three processes and a broker (make kafka)
+	$(WITH_KAFKA)$(BIN)/python -m services.local
 
 test: $(VENV)/.dev ## run the tests (JOBS=2 processes, ARGS= for pytest)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
@@ -39,7 +41,7 @@ fmt: $(VENV)/.dev ## format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 demo: $(VENV)/.run ## six months in seconds, over FEED=file.ndjson or the built-in portfolio
-	$(BIN)/arrears demo $(if $(FEED),--feed $(FEED))
+	$(WITH_KAFKA)$(BIN)/arrears demo $(if $(FEED),--feed $(FEED))
 
 token: $(VENV)/.run ## a development token for ROLE=collector
 	@$(BIN)/arrears token --role $(or $(ROLE),collector)
@@ -48,10 +50,10 @@ bench: $(VENV)/.dev ## ours against the limit, as ratios
 	$(BIN)/python -m tests.benchmarks
 
 kafka: $(VENV)/.run ## a Kafka broker on 127.0.0.1, KAFKA_PORT=9092; needs Java 17, and Maven the first time
-	@$(KAFKA) start --home "$(KAFKA_HOME)" --port $(KAFKA_PORT)
+	@$(BROKER) start --home "$(KAFKA_HOME)" --port $(KAFKA_PORT)
 
 kafka-stop: $(VENV)/.run ## stop it; what it holds is kept
-	@$(KAFKA) stop --home "$(KAFKA_HOME)"
+	@$(BROKER) stop --home "$(KAFKA_HOME)"
 
 docs: $(VENV)/.run ## write docs/openapi.json and docs/asyncapi.json from the code
 	$(BIN)/arrears openapi --out docs/openapi.json
@@ -72,7 +74,7 @@ lock: $(VENV)/.dev ## pin every dependency again, with hashes (needs uv in the e
 LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q $(UPGRADE)
 
 clean: ## remove the environment, the embedded database, the Kafka broker and the caches
-	@if [ -x $(BIN)/python ] && [ -d "$(KAFKA_HOME)" ]; then $(KAFKA) wipe --home "$(KAFKA_HOME)"; fi
+	@if [ -x $(BIN)/python ] && [ -d "$(KAFKA_HOME)" ]; then $(BROKER) wipe --home "$(KAFKA_HOME)"; fi
 	@if [ -x $(BIN)/arrears ] && [ -d "$${ARREARS_HOME:-.arrears}" ]; then $(BIN)/arrears db destroy --yes; fi
 	rm -rf "$(KAFKA_HOME)" .arrears/kafka
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

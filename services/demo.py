@@ -6,10 +6,11 @@ resumed: what was fed before is a duplicate, and the clock stands where it stood
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ select (select count(*) from outbox where sent_at is null and $2)
      + (select count(*) from attempts where state = 'sending' or (state = 'in_doubt' and gateway = any($3::text[])))
      + (select count(*) from parked where state = 'parked')
 """
+_NEWEST = "select coalesce(max(seq), 0) from outbox"
 _NEXT = """
 select least((select min(due_at) from timers where due_at > $1),
              (select min(not_before) from messages where state in ('planned', 'deferred') and not_before > $1))
@@ -60,7 +62,7 @@ class Driver:
     """The one driver of the manual clock. ``progress(done, at)`` hears of each instant that was fed.
 
     ``awake`` says whether the scheduler runs at an instant, ``hold`` puts it to sleep and wakes it: for showing that a
-    late run ends like a punctual one."""
+    late run ends like a punctual one. ``behind`` says how many events lie unprocessed outside of the database."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Driver:
         progress: Callable[[int, datetime], None] = lambda _done, _at: None,
         awake: Callable[[datetime], bool] = lambda _at: True,
         hold: Callable[[bool], None] = lambda _asleep: None,
+        behind: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._pool = pool
         self._client = client
@@ -82,6 +85,7 @@ class Driver:
         self._progress = progress
         self._awake = awake
         self._hold = hold
+        self._behind = behind
 
     async def drive(self, feed: Iterable[Instant], until: datetime | None = None) -> datetime:
         """Feed everything and run the clock ``until`` then (default: a few days after the last event)."""
@@ -147,15 +151,29 @@ class Driver:
 
     async def quiet(self) -> None:
         """Wait until nothing that is due now is left to do."""
-        waited, pause = 0.0, 0.001
+        began, pause = monotonic(), 0.001
         while True:
             now = await self._now()
-            async with self._pool.acquire() as conn:
-                left = await conn.fetchval(_BUSY, now, self._awake(now), self._askable)
+            left = await self._left(now)
             if not left:
                 return
-            if waited > LONGEST_WAIT:
+            if monotonic() - began > LONGEST_WAIT:
                 raise NotQuiet(f"{left} things are still to be done at {now.isoformat()}")
             await asyncio.sleep(pause)
-            waited += pause
             pause = min(pause * 1.5, 0.02)
+
+    async def _left(self, now: datetime) -> int:
+        """How much is left. With events outside of the database the two can not be read at one instant: nothing is left
+        when neither held anything, in turn, while nothing was announced."""
+        before, left = await self._busy(now)
+        if left or self._behind is None:
+            return left
+        outside = await self._behind()
+        after, left = await self._busy(now)
+        return left + outside + (after != before)
+
+    async def _busy(self, now: datetime) -> tuple[int, int]:
+        async with self._pool.acquire() as conn:
+            newest: int = await conn.fetchval(_NEWEST)
+            left: int = await conn.fetchval(_BUSY, now, self._awake(now), self._askable)
+        return newest, left

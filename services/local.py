@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import uvloop
 
 from services import starter
+from services.apart import serve_apart
 from services.api.serving import http_server, open_port, serve_http
 from services.chores import HomeInUse, be_alone
 from services.embedded import LocalSettings, gateway_settings, open_database, open_sandbox
@@ -22,6 +23,7 @@ from services.running import settle_memory
 from services.settings import QUICK, CannotStart
 from services.suite import Parts, Suite, compose
 from shared.adapters.clock import BusinessClock
+from shared.adapters.kafka.settings import KafkaSettings
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import MetricsServer, serve_metrics
@@ -61,9 +63,9 @@ async def serve(settings: LocalSettings) -> None:
             loop.add_signal_handler(number, suite.supervisor.request_stop)
         metrics = _metrics(settings)
         try:
-            if settings.sample_customers and settings.in_development:
-                await starter.put_in_motion(suite, settings.sample_customers)
-            print(starter.welcome(suite, metrics.port), flush=True)  # noqa: T201 - what a person who starts it reads
+            await starter.put_in_motion(settings, suite.dsn, f"http://127.0.0.1:{suite.port}")
+            told = starter.welcome(settings, suite.port, suite.sandbox_url, {"": metrics.port})
+            print(told, flush=True)  # noqa: T201 - what a person who starts it reads
             await suite.supervisor.stopping.wait()
         finally:
             metrics.stop()
@@ -84,7 +86,8 @@ def main() -> None:
     configure_logging("local", level=settings.log_level)
     settle_memory()
     try:
-        uvloop.run(serve(settings))
+        bootstrap = KafkaSettings().bootstrap
+        uvloop.run(serve(settings) if bootstrap is None else serve_apart(settings, bootstrap))
     except (CannotStart, HomeInUse, EmbeddedPostgresError) as error:
         raise SystemExit(f"arrears: {error}") from None
 

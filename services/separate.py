@@ -52,12 +52,13 @@ class SeparateServices:
     home: Path
     environment: dict[str, str]
     api_ports: dict[int, int] = field(default_factory=dict)
+    metrics_ports: dict[tuple[str, int], int] = field(default_factory=dict)
     children: dict[tuple[str, int], Child] = field(default_factory=dict)
 
     async def start(self, service: str, number: int = 0) -> Child:
         """Start a replica; it gets the API port that its number had before, or a free one."""
         port = self.api_ports.setdefault(number, free_port()) if service == "api" else None
-        metrics_port = free_port()
+        metrics_port = self.metrics_ports.get((service, number)) or free_port()
         logs = self.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{service}-{number}.log"

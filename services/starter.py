@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 
+import asyncpg
+import httpx
 import orjson
 import structlog
 
 from services.api.dev_issuer import DevIssuer
-from services.suite import Suite
+from services.embedded import LocalSettings
+from shared.adapters.clock import BusinessClock
+from shared.adapters.postgres.schema import SCHEMA
 from shared.adapters.synthetic import portfolio
-from shared.application.facts import InboundEvent, read_event
-from shared.application.intake import ingest
 from shared.application.principal import Role
 
 MONTHS = 6
@@ -20,45 +22,57 @@ CHUNK = 500
 log = structlog.get_logger(__name__)
 
 
-async def put_in_motion(suite: Suite, customers: int) -> int:
-    """Feed an empty database the past half year of a made-up portfolio; the number of events."""
-    async with suite.deps.work() as tx:
-        now = tx.now
-        if await tx.conn.fetchval("select exists (select from customers)"):
-            return 0
-    events = list(_past(customers, now))
-    for start in range(0, len(events), CHUNK):
-        await ingest(suite.deps.work, suite.deps.shelf, events[start : start + CHUNK])
-    log.info("starter.portfolio_in_motion", customers=customers, events=len(events))
-    return len(events)
+async def put_in_motion(settings: LocalSettings, dsn: str, url: str) -> int:
+    """Feed an empty database the past half year of a made-up portfolio, through the API; the number of events."""
+    if not settings.sample_customers or not settings.in_development or await _holds_something(dsn):
+        return 0
+    token = DevIssuer(settings.home, audience=settings.auth_audience).make_token(Role.CORE_BANKING)
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/cloudevents-batch+json"}
+    lines = list(_past(settings.sample_customers, BusinessClock().now()))
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+        for start in range(0, len(lines), CHUNK):
+            sent = await client.post("/v1/events", content=b"[" + b",".join(lines[start : start + CHUNK]) + b"]")
+            sent.raise_for_status()
+    log.info("starter.portfolio_in_motion", customers=settings.sample_customers, events=len(lines))
+    return len(lines)
 
 
-def _past(customers: int, now: datetime) -> Iterator[InboundEvent]:
+async def _holds_something(dsn: str) -> bool:
+    conn = await asyncpg.connect(dsn, server_settings={"search_path": SCHEMA})
+    try:
+        found: bool = await conn.fetchval("select exists (select from customers)")
+    finally:
+        await conn.close()
+    return found
+
+
+def _past(customers: int, now: datetime) -> Iterator[bytes]:
     start = date(now.year, now.month, 1)
     for _ in range(MONTHS - 1):
         start = (start - timedelta(days=1)).replace(day=1)
     for line in portfolio(customers, MONTHS, 7, start):
-        if datetime.fromisoformat(orjson.loads(line)["time"]) > now:
+        if datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC) > now:
             return
-        event = read_event(line.strip(), now)
-        if isinstance(event, InboundEvent):
-            yield event
+        yield line.strip()
 
 
-def welcome(suite: Suite, metrics_port: int) -> str:
-    """Where everything is. Tokens only from the development issuer."""
-    api = f"http://{suite.settings.api_host}:{suite.port}"
+def welcome(settings: LocalSettings, port: int, sandbox_url: str, metrics: Mapping[str, int]) -> str:
+    """Where everything is; ``metrics`` is the port of each process. Tokens only from the development issuer."""
+    api = f"http://{settings.api_host}:{port}"
     lines = [
         "",
         "Arrears is running.",
         f"  API            {api}/v1   (OpenAPI: {api}/openapi.json)",
         f"  health         {api}/readyz",
-        f"  metrics        http://{suite.settings.metrics_host}:{metrics_port}/metrics",
-        f"  sandbox inbox  {suite.sandbox_url}/inbox",
+        *(
+            f"  {'metrics':<15}http://{settings.metrics_host}:{number}/metrics{f'   ({name})' if name else ''}"
+            for name, number in metrics.items()
+        ),
+        f"  sandbox inbox  {sandbox_url}/inbox",
         "",
     ]
-    if suite.settings.uses_development_issuer:
-        issuer = DevIssuer(suite.settings.home, audience=suite.settings.auth_audience)
+    if settings.uses_development_issuer:
+        issuer = DevIssuer(settings.home, audience=settings.auth_audience)
         lines += [
             "A token of a supervisor to try it with (more: make token ROLE=collector):",
             f"  export TOKEN={issuer.make_token(Role.SUPERVISOR)}",

@@ -38,6 +38,7 @@ class Suite:
     gateways: Mapping[str, Gateway]
     port: int
     sandbox_url: str
+    dsn: str
 
     @property
     def pool(self) -> Pool:
@@ -108,7 +109,16 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     supervisor.add("shelf", lambda stop: chores.renew_shelf(deps.shelf, stop))
     supervisor.add("heartbeat", lambda stop: chores.beat(pools["notifier"], instance, stop))
     return Suite(
-        settings, deps, supervisor, relay, clockwork, sender, parts.gateways, settings.api_port, parts.sandbox_url
+        settings,
+        deps,
+        supervisor,
+        relay,
+        clockwork,
+        sender,
+        parts.gateways,
+        settings.api_port,
+        parts.sandbox_url,
+        parts.dsn,
     )
 
 

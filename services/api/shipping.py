@@ -12,6 +12,8 @@ from shared.adapters.postgres.outbox import Outbox
 from shared.application.intake import CONSUMER as INTAKE
 from shared.domain.inbound import FACT_TYPES
 
+POLL = 0.05  # seconds between looks at what other processes left in the outbox
+
 
 def add_relay(mine: Process, kafka: Kafka) -> None:
     publisher = Publisher(kafka.clients)
@@ -22,6 +24,7 @@ def add_relay(mine: Process, kafka: Kafka) -> None:
         kafka.epoch,
         partitions=kafka.settings.partitions,
         wake=mine.wake,
+        poll=min(mine.settings.poll, POLL),
     )
     mine.supervisor.add("relay", relay.run)
 

@@ -116,10 +116,20 @@ class EpochWatch:
 
     async def _all_committed(self, admin: Any) -> Committed:
         found: dict[tuple[str, str, int], int] = {}
-        for consumer in await self._epochs.consumers():
+        for consumer in await self._consumers(admin):
             for partition, offset in (await committed_offsets(admin, self._clients.group(consumer))).items():
                 found[consumer, partition.topic, partition.partition] = offset
         return found
+
+    async def _consumers(self, admin: Any) -> set[str]:
+        """Those that the database knows; one that has never met this broker knows none, but the broker may remember
+        the groups of a database before it."""
+        known = set(await self._epochs.consumers())
+        if await self._epochs.current() is None:
+            prefix = self._clients.settings.group_prefix
+            groups = [each[0] for each in await admin.list_consumer_groups()]
+            known |= {group.removeprefix(prefix) for group in groups if group.startswith(prefix)}
+        return known
 
     async def _lost_sends(self, positions: Committed) -> AsyncIterator[list[UUID]]:
         """Messages that the log says were sent after the point that the database was restored to."""
