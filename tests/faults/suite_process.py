@@ -104,10 +104,12 @@ class StubbornDriver(Driver):
 
 
 @asynccontextmanager
-async def sandbox(home: Path) -> AsyncIterator[tuple[str, int]]:
+async def sandbox(home: Path, *knobs: str) -> AsyncIterator[tuple[str, int]]:
+    """Slow by default, so that a kill finds something on its way."""
+    knobs = knobs or ("sms.delay_ms=30", "email.delay_ms=10")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.sandbox", "--home", str(home), "--http-port", "0", "--smtp-port", "0"),
-        *("--knob", "sms.delay_ms=30", "--knob", "email.delay_ms=10"),  # so that a kill finds something on its way
+        *(word for knob in knobs for word in ("--knob", knob)),
         stdout=asyncio.subprocess.PIPE,
     )
     try:

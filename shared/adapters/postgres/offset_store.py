@@ -9,6 +9,7 @@ from shared.adapters.postgres.session import Session
 from shared.application.transport import Claim, Fenced
 
 Partition = tuple[str, int]
+PATIENCE_MS = 3_000  # for a row's lock, where a whole batch waits behind it
 
 
 class OffsetTables(Session):
@@ -35,7 +36,11 @@ class OffsetTables(Session):
         return epoch, [Claim(*row) for row in rows]
 
     async def hold_claims(self, consumer: str, claims: Sequence[Claim]) -> None:
-        """Keep the partitions from being taken over until the transaction ends. Raises Fenced when one was."""
+        """Keep the partitions from being taken over until the transaction ends. Raises Fenced when one was.
+
+        Nor does the transaction wait long for a customer that somebody else holds: that one is parked, alone, and does
+        not stop the others of the batch."""
+        await self.conn.execute(f"set local lock_timeout = {PATIENCE_MS}")
         rows = await self.conn.fetch(
             """
             select from consumer_offsets o
