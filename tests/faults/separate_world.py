@@ -124,12 +124,22 @@ async def separate_world(home: Path, bootstrap: str, told: Told | None = None) -
                 try:
                     await world.start_all()
                     yield world
+                except BaseException:
+                    tell_logs(home / "logs")
+                    raise
                 finally:
                     await services.stop()
                     await lag.close()
                     await pool.close()
     finally:
         await asyncio.to_thread(postgres.stop)
+
+
+def tell_logs(folder: Path, lines: int = 15) -> None:
+    """What the processes last said, for whoever reads of a failure."""
+    for log in sorted(folder.glob("*.log")):
+        said = [line for line in log.read_text(errors="replace").splitlines() if "aiokafka" not in line]
+        print(log.name, *said[-lines:], sep="\n  ")  # noqa: T201
 
 
 def stubborn(lag: LagWatch) -> Any:

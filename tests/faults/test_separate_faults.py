@@ -66,7 +66,7 @@ async def test_a_sender_that_was_stopped_past_its_lease_is_refused_and_its_messa
     slow = Told(
         replicas=1,
         manual_clock=False,
-        knobs=("sms.delay_ms=400",),
+        knobs=("sms.delay_ms=1500",),
         more={"ARREARS_LEASE": "PT2S", "ARREARS_SMS_BATCH_SIZE": "10", "ARREARS_SMS_CONCURRENCY": "1"},
     )
     async with separate_world(tmp_path, kafka, slow) as world:
