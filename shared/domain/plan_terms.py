@@ -100,11 +100,21 @@ class KindRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What the bank offers to whoever asks what they can afford: a kind of plan, for ``least`` to ``most`` months."""
+
+    kind: PlanKind
+    least: int
+    most: int
+    charges: Charges
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPolicy:
-    """``quote_days`` a quote holds, ``proposal_days`` a proposal waits, ``first_within`` days the first instalment is
-    due in. ``usual_bps`` is the card's own annual rate, which hardship must undercut; an effective rate above
-    ``warn_bps`` is one that a court may cut. ``second_personalised`` and more than ``restructures`` in a row are
-    refused unless somebody with the right to waives it."""
+    """``offers`` in order of preference. ``quote_days`` a quote holds, ``proposal_days`` a proposal waits,
+    ``first_within`` days the first instalment is due in. ``usual_bps`` is the card's own annual rate, which hardship
+    must undercut; an effective rate above ``warn_bps`` is one that a court may cut. ``second_personalised`` and more
+    than ``restructures`` in a row are refused unless somebody with the right to waives it."""
 
     quote_days: int
     proposal_days: int
@@ -115,6 +125,7 @@ class PlanPolicy:
     second_personalised: bool
     restructures: int
     kinds: Mapping[PlanKind, KindRules] = field(hash=False)
+    offers: tuple[Offer, ...]
     authorities: tuple[Authority, ...]
 
 
@@ -154,6 +165,7 @@ class Agreement:
 
 def read_plan_policy(section: Section) -> PlanPolicy:
     """Raises DocumentError naming the place."""
+    kinds = _kinds(section)
     policy = PlanPolicy(
         quote_days=section.whole("quote_days", low=1, high=90),
         proposal_days=section.whole("proposal_days", low=1, high=90),
@@ -163,10 +175,13 @@ def read_plan_policy(section: Section) -> PlanPolicy:
         warn_bps=section.whole("warn_bps", high=1_000_000),
         second_personalised=section.flag("second_personalised"),
         restructures=section.whole("restructures", high=100),
-        kinds=_kinds(section),
+        kinds=kinds,
+        offers=tuple(_offer(each, kinds) for each in section.sections("offers")),
         authorities=read_authorities(section, frozenset(PlanKind)),
     )
     section.finish()
+    if any(each.kind is PlanKind.HARDSHIP and each.charges.annual_bps >= policy.usual_bps for each in policy.offers):
+        raise DocumentError(section.at("offers"), "hardship asks for less than usual_bps a year")
     return policy
 
 
@@ -205,3 +220,21 @@ def _kind(section: Section) -> tuple[PlanKind, KindRules]:
     if kind is PlanKind.PERSONALISED and Need.CONTENTS not in rules.needs:
         raise DocumentError(section.at("needs"), "a personalised plan needs the contents that the law names")
     return kind, rules
+
+
+def _offer(section: Section, kinds: Mapping[PlanKind, KindRules]) -> Offer:
+    kind = PlanKind(section.word("kind", kinds))
+    rules = kinds[kind]
+    least = section.whole("least", low=1, high=rules.months)
+    offer = Offer(
+        kind,
+        least,
+        section.whole("most", low=least, high=rules.months),
+        Charges(section.whole("annual_bps", high=rules.annual_bps), section.whole("fee_bps", high=rules.fee_bps)),
+    )
+    section.finish()
+    if kind in (PlanKind.CUSTOM, PlanKind.STEP_UP):
+        raise DocumentError(section.at("kind"), "is worked out with the customer, not offered ready-made")
+    if Frequency.MONTHLY not in rules.frequencies:
+        raise DocumentError(section.at("kind"), "is not paid by the month")
+    return offer

@@ -21,7 +21,7 @@ from shared.domain.plan_dates import DateRule, Shift, add_months
 from shared.domain.plan_life import activate, approve, judge, next_look, propose, restructure
 from shared.domain.plan_quote import quote
 from shared.domain.plan_terms import PlanKind, PlanRefused
-from shared.domain.promise import NewPromise, Promiser, PromiseState, make, waits_until
+from shared.domain.promise import NewPromise, Promise, Promiser, PromiseState, make, waits_until
 from shared.domain.promise import judge as judge_promises
 from shared.domain.settlement import SettlementState
 from shared.domain.settlement_life import accept, offer
@@ -87,28 +87,27 @@ def test_a_missed_instalment_is_paid_late_and_the_plan_lives_on() -> None:
     assert not followed.plan.stops_collection, "nothing is left to collect"
 
 
+def a_promise() -> Promise:
+    """On Monday March 2nd: CNY 500 by Friday."""
+    new = NewPromise(
+        promise_id=UUID(int=1),
+        customer_id="C1",
+        account_id="A1",
+        currency="CNY",
+        amount=50_000,
+        due_on=date(2026, 3, 6),
+        made_at=RECKONED_AT,
+        channel="phone",
+        promised_by=Promiser.DEBTOR,
+        recorded_by="u-7",
+    )
+    return make(new, (), 120_000, REPAYMENT.promises, TODAY).state
+
+
 def test_a_promise_is_broken_and_then_kept_by_a_back_dated_payment() -> None:
     """Wang says on Monday he pays CNY 500 by Friday. On Sunday it is broken and the calls begin again; on Tuesday the
     transfer he made on Friday is posted."""
-    made = make(
-        NewPromise(
-            promise_id=UUID(int=1),
-            customer_id="C1",
-            account_id="A1",
-            currency="CNY",
-            amount=50_000,
-            due_on=date(2026, 3, 6),
-            made_at=RECKONED_AT,
-            channel="phone",
-            promised_by=Promiser.DEBTOR,
-            recorded_by="u-7",
-        ),
-        (),
-        120_000,
-        REPAYMENT.promises,
-        TODAY,
-    )
-    promise, account = made.state, [("A1", "CNY")]
+    promise, account = a_promise(), [("A1", "CNY")]
     assert waits_until([promise], account, TODAY) == date(2026, 3, 8)
     broken = judge_promises([promise], [], promise.due_for_judgement, "promise_due")
     assert (told(broken), waits_until(broken.state, account, date(2026, 3, 9))) == (["promise.broken"], None)
@@ -220,11 +219,17 @@ def test_a_reversal_uncures_the_plan_the_promise_and_the_account() -> None:
     followed = Followed(active(quoted(debt(100_000), asked=terms(count=2))))
     followed.posted(pay("p1", 100_000, date(2026, 3, 10)))
     assert followed.plan.state is PlanState.COMPLETED
-    followed.posted(pay("p1", 100_000, date(2026, 3, 10), posted_on=date(2026, 3, 10), reversed_amount=100_000))
+    followed.payments = [pay("p1", 100_000, date(2026, 3, 10), reversed_amount=100_000)]
     followed.hear(date(2026, 5, 6), "payment.reversed")
     assert followed.plan.state is PlanState.BROKEN, "both instalments are long past"
     assert (followed.plan.ended_on, followed.plan.reason) == (date(2026, 5, 1), "payment.reversed")
     assert followed.told[-1] == ("2026-05-06", "plan.broken")
+
+    kept = judge_promises([a_promise()], [pay("p1", 50_000, date(2026, 3, 6))], date(2026, 3, 6), "payment.posted")
+    taken_back = [pay("p1", 50_000, date(2026, 3, 6), reversed_amount=50_000)]
+    broken = judge_promises(kept.state, taken_back, date(2026, 5, 6), "payment.reversed")
+    assert (told(kept), told(broken)) == (["promise.kept"], ["promise.broken"])
+    assert broken.state[0].reason == "payment.reversed"
 
 
 def test_scenarios_10_and_11_collection_stops_while_the_plan_is_kept_and_not_after() -> None:
