@@ -116,6 +116,7 @@ class Plan:
     proposed_on: date
     assessment_id: str | None
     approvers: tuple[str, ...]
+    policy_version: int
     state: PlanState = PlanState.PROPOSED
     approved_by: str | None = None
     agreement: Agreement | None = None

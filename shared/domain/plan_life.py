@@ -92,6 +92,7 @@ def propose(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today: da
         proposed_on=today,
         assessment_id=new.assessment_id,
         approvers=ruling.approvers,
+        policy_version=policy.version,
         progress=tuple(Progress(schedule.currency, left=schedule.total) for schedule in quote.schedules),
         replaces=None if new.replaces is None else new.replaces.plan_id,
         generation=0 if new.replaces is None else new.replaces.generation + 1,

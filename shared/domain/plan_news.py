@@ -24,6 +24,7 @@ def plan_news(word: str, plan: Plan, previous: PlanState | None) -> Announcement
         "ended_on": None if plan.ended_on is None else plan.ended_on.isoformat(),
         "replaces": None if plan.replaces is None else str(plan.replaces),
         "replaced_by": None if plan.replaced_by is None else str(plan.replaced_by),
+        "policy_version": plan.policy_version,
     }
     return Announcement(TOPIC, f"arrears.plan.{word}.v1", plan.customer_id, data)
 

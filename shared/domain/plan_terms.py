@@ -127,6 +127,7 @@ class PlanPolicy:
     kinds: Mapping[PlanKind, KindRules] = field(hash=False)
     offers: tuple[Offer, ...]
     authorities: tuple[Authority, ...]
+    version: int = 1
 
 
 class Form(StrEnum):
@@ -163,7 +164,7 @@ class Agreement:
             raise PlanRefused("contents-missing", f"the agreement does not say: {', '.join(missing)}")
 
 
-def read_plan_policy(section: Section) -> PlanPolicy:
+def read_plan_policy(section: Section, version: int) -> PlanPolicy:
     """Raises DocumentError naming the place."""
     kinds = _kinds(section)
     policy = PlanPolicy(
@@ -178,6 +179,7 @@ def read_plan_policy(section: Section) -> PlanPolicy:
         kinds=kinds,
         offers=tuple(_offer(each, kinds) for each in section.sections("offers")),
         authorities=read_authorities(section, frozenset(PlanKind)),
+        version=version,
     )
     section.finish()
     if any(each.kind is PlanKind.HARDSHIP and each.charges.annual_bps >= policy.usual_bps for each in policy.offers):

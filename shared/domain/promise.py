@@ -56,6 +56,7 @@ class PromisePolicy:
     open_at_once: int
     broken: int
     broken_days: int
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Promise:
     recorded_by: str
     tolerance_days: int
     tolerance_amount: int
+    policy_version: int
     state: PromiseState = PromiseState.OPEN
     paid: int = 0
     kept_on: date | None = None
@@ -181,6 +183,7 @@ def make(
         recorded_by=new.recorded_by,
         tolerance_days=policy.tolerance_days,
         tolerance_amount=policy.tolerance_amount.get(new.currency, 0),
+        policy_version=policy.version,
     )
     return Outcome(promise, (_news("made", promise),))
 
@@ -274,11 +277,12 @@ def _news(word: str, promise: Promise, previous: PromiseState | None = None) -> 
         "state": promise.state.value,
         "previous": None if previous is None else previous.value,
         "reason": promise.reason,
+        "policy_version": promise.policy_version,
     }
     return Announcement("arrears.promise", f"arrears.promise.{word}.v1", promise.customer_id, data)
 
 
-def read_promise_policy(section: Section) -> PromisePolicy:
+def read_promise_policy(section: Section, version: int) -> PromisePolicy:
     """Raises DocumentError naming the place."""
     policy = PromisePolicy(
         tolerance_days=section.whole("tolerance_days", high=30),
@@ -288,6 +292,7 @@ def read_promise_policy(section: Section) -> PromisePolicy:
         open_at_once=section.whole("open_at_once", low=1, high=100),
         broken=section.whole("broken", low=1, high=1000),
         broken_days=section.whole("broken_days", low=1, high=3660),
+        version=version,
     )
     section.finish()
     return policy

@@ -19,6 +19,7 @@ _PROMISE = {
     "state": "code",
     "previous": "code?",
     "reason": "code",
+    "policy_version": "count",
 }
 _PLAN = {
     "plan_id": "uuid",
@@ -32,6 +33,7 @@ _PLAN = {
     "ended_on": "date?",
     "replaces": "uuid?",
     "replaced_by": "uuid?",
+    "policy_version": "count",
 }
 _INSTALMENT = {
     "plan_id": "uuid",
@@ -61,6 +63,7 @@ _SETTLEMENT = {
     "previous": "code?",
     "ended_on": "date?",
     "reason": "code",
+    "policy_version": "count",
 }
 _WAIVER = {
     "waiver_id": "uuid",
@@ -72,6 +75,7 @@ _WAIVER = {
     "cause": "code",
     "state": "code",
     "reason": "code",
+    "policy_version": "count",
 }
 _APPROVAL = {
     "approval_id": "uuid",

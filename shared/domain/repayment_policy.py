@@ -34,13 +34,14 @@ class RepaymentPolicy:
 def parse_repayment(document: Mapping[str, Any]) -> RepaymentPolicy:
     """Raises DocumentError, for example ``repayment.plans.kinds[2].months: must be between 1 and 600``."""
     root = Section(document, "repayment")
+    version = root.whole("version", low=1)
     policy = RepaymentPolicy(
-        version=root.whole("version", low=1),
+        version=version,
         name=root.text("name"),
-        promises=read_promise_policy(root.section("promises")),
-        plans=read_plan_policy(root.section("plans")),
-        settlements=read_settlement_policy(root.section("settlements")),
-        waivers=read_waiver_policy(root.section("waivers")),
+        promises=read_promise_policy(root.section("promises"), version),
+        plans=read_plan_policy(root.section("plans"), version),
+        settlements=read_settlement_policy(root.section("settlements"), version),
+        waivers=read_waiver_policy(root.section("waivers"), version),
         approval_days=root.whole("approval_days", low=1, high=90),
         hash=content_hash(document),
     )

@@ -129,6 +129,7 @@ class Settlement:
     proposed_by: str
     proposed_on: date
     approvers: tuple[str, ...]
+    policy_version: int
     state: SettlementState = SettlementState.PROPOSED
     approved_by: str | None = None
     accepted_on: date | None = None

@@ -122,6 +122,7 @@ def propose(
         proposed_by=new.proposed_by,
         proposed_on=today,
         approvers=ruling.approvers,
+        policy_version=policy.version,
     )
     proposed = _news("proposed", settlement, None)
     if not ruling.alone:
@@ -252,5 +253,6 @@ def _news(word: str, settlement: Settlement, previous: SettlementState | None) -
         "previous": None if previous is None else previous.value,
         "ended_on": None if settlement.ended_on is None else settlement.ended_on.isoformat(),
         "reason": settlement.reason,
+        "policy_version": settlement.policy_version,
     }
     return Announcement("arrears.settlement", f"arrears.settlement.{word}.v1", settlement.customer_id, data)

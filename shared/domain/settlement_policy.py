@@ -26,6 +26,7 @@ class SettlementPolicy:
     breached: int
     breaks: BreakRule
     authorities: tuple[Authority, ...]
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,10 @@ class WaiverPolicy:
 
     components: tuple[str, ...]
     authorities: tuple[Authority, ...]
+    version: int = 1
 
 
-def read_settlement_policy(section: Section) -> SettlementPolicy:
+def read_settlement_policy(section: Section, version: int) -> SettlementPolicy:
     """Raises DocumentError naming the place."""
     policy = SettlementPolicy(
         offer_days=section.whole("offer_days", low=1, high=366),
@@ -46,6 +48,7 @@ def read_settlement_policy(section: Section) -> SettlementPolicy:
         breached=section.whole("breached", low=1, high=100),
         breaks=read_break_rule(section.section("breaks")),
         authorities=read_authorities(section, GIVES_UP),
+        version=version,
     )
     section.finish()
     if len(policy.order) != len(COMPONENTS):
@@ -53,9 +56,9 @@ def read_settlement_policy(section: Section) -> SettlementPolicy:
     return policy
 
 
-def read_waiver_policy(section: Section) -> WaiverPolicy:
+def read_waiver_policy(section: Section, version: int) -> WaiverPolicy:
     """Raises DocumentError naming the place."""
-    policy = WaiverPolicy(section.words("components", COMPONENTS), read_authorities(section, COMPONENTS))
+    policy = WaiverPolicy(section.words("components", COMPONENTS), read_authorities(section, COMPONENTS), version)
     section.finish()
     if not policy.components:
         raise DocumentError(section.at("components"), "names no component")

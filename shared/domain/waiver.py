@@ -40,6 +40,7 @@ class Waiver:
     proposed_by: str
     proposed_on: date
     approvers: tuple[str, ...] = ()
+    policy_version: int = 0
     state: WaiverState = WaiverState.PROPOSED
     granted_by: str | None = None
     reason: str = "proposed"
@@ -70,7 +71,7 @@ def propose(waiver: Waiver, roles: Collection[str], policy: WaiverPolicy, bucket
     ruling = rule_on(ask, roles, policy.authorities)
     if ruling.forbidden:
         raise WaiverRefused("over-every-limit", "nobody's limit covers waiving so much")
-    proposed = replace(waiver, approvers=ruling.approvers)
+    proposed = replace(waiver, approvers=ruling.approvers, policy_version=policy.version)
     if not ruling.alone:
         return Outcome(proposed, (_news("proposed", proposed),))
     granted = grant(proposed, waiver.proposed_by, "within_limit")
@@ -107,5 +108,6 @@ def _news(word: str, waiver: Waiver) -> Announcement:
         "cause": waiver.cause,
         "state": waiver.state.value,
         "reason": waiver.reason,
+        "policy_version": waiver.policy_version,
     }
     return Announcement("arrears.settlement", f"arrears.waiver.{word}.v1", waiver.customer_id, data)
