@@ -72,6 +72,8 @@ def agrees_with_pyxirr(plan: Schedule, charges: Charges, cost: Cost) -> None:
         assert abs(cost.nominal_bps - charges.annual_bps) <= 1 + 12 * 10_000 * len(plan.instalments) // plan.financed
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)  # seconds of one core, on a machine that others share
 def test_ten_thousand_random_plans_agree_with_pyxirr_to_the_cent_and_the_basis_point() -> None:
     for plan, charges, shape in random_plans():
         assert sum(each.principal for each in plan.instalments) == plan.financed
