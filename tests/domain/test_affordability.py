@@ -157,6 +157,13 @@ def vars_of(found: Affordability) -> list[Quote]:
     return [found.options.lowest_instalment, found.options.shortest_term, found.options.least_cost]
 
 
+def test_a_plan_that_takes_all_that_is_left_and_not_a_cent_more_is_affordable() -> None:
+    for available, count in [(40_000, 3), (39_999, 4)]:
+        found = solve(120_000, available, replace(PLANS, offers=(replace(PLANS.offers[0], most=4),)))
+        assert found.options is not None
+        assert len(found.options.shortest_term.schedules[0].instalments) == count
+
+
 def test_what_can_be_paid_at_once_costs_nothing() -> None:
     found = solve(120_000, 150_000)
     assert found.options is not None

@@ -205,6 +205,9 @@ def test_a_corrected_report_with_an_earlier_cut_off_replaces_the_one_it_corrects
     result = replay([wrong, right, SNAPSHOT, paid("p1", 1_000, date(2026, 11, 5))], RULES)
     assert [period.sequence for period in result.periods] == [1, 3]
     assert result.owed == 8_000
+    same_cutoff = replace(right, sequence=4, parts=(Part("principal", 9_500),))
+    result = replay([same_cutoff, right, SNAPSHOT, paid("p1", 1_000, date(2026, 11, 5))], RULES)
+    assert ([period.sequence for period in result.periods], result.owed) == ([1, 4], 8_500)
 
 
 def test_without_a_report_nothing_is_covered_and_nothing_lost() -> None:

@@ -278,6 +278,13 @@ def test_one_currency_that_breaks_breaks_the_plan_and_all_have_to_be_paid_to_com
     assert judge(plan, cny, date(2026, 5, 4), "timer").state.state is PlanState.BROKEN
 
 
+def test_a_plan_is_broken_from_the_day_on_which_its_first_currency_broke() -> None:
+    plan = active(quoted(debt(300_000), debt(30_000, "A1", "USD"), asked=terms(count=3)))
+    dollars = [pay("p1", 10_000, month_end(1), currency="USD")]
+    both = judge(plan, dollars, date(2026, 9, 1), "timer").state
+    assert (both.state, both.ended_on) == (PlanState.BROKEN, date(2026, 5, 1)), "the dollars followed on May 31st"
+
+
 def test_a_payment_on_either_account_counts_for_their_currency() -> None:
     plan = active(quoted(debt(200_000, "A1"), debt(100_000, "A2"), asked=terms(count=3)))
     after = judge(plan, [pay("p1", 100_000, month_end(1), account_id="A2")], month_end(1), "payment.posted").state

@@ -79,6 +79,7 @@ def test_a_missed_instalment_that_is_paid_later_leaves_the_plan_alive() -> None:
         (replace(RULE, missed=1), date(2026, 4, 4)),
         (replace(RULE, missed=9), date(2026, 5, 11)),  # 41 days after March 31st
         (replace(RULE, missed=9, days_late=9), date(2026, 4, 10)),
+        (replace(RULE, missed=9, days_late=34), date(2026, 5, 5)),  # and not with the second one's grace, on the 34th
         (replace(RULE, missed=9, overdue={"CNY": 10_000}), date(2026, 4, 4)),
         (replace(RULE, missed=9, overdue={"CNY": 10_001}), date(2026, 5, 4)),
         (replace(RULE, missed=9, overdue={"USD": 1}), date(2026, 5, 11)),
@@ -100,6 +101,12 @@ def test_what_is_paid_after_the_break_is_counted_but_mends_nothing() -> None:
     coverage = after((date(2026, 5, 20), 30_000), on=date(2026, 6, 1))
     assert (coverage.broken_on, coverage.completed_on) == (date(2026, 5, 4), None)
     assert (coverage.covered, coverage.left) == (3, 0)
+
+
+def test_what_is_paid_on_the_day_of_the_break_comes_a_day_late() -> None:
+    coverage = after((date(2026, 5, 4), 30_000), on=date(2026, 5, 4))
+    assert (coverage.broken_on, coverage.completed_on) == (date(2026, 5, 4), None)
+    assert after((date(2026, 5, 3), 30_000), on=date(2026, 5, 4)).completed_on == date(2026, 5, 3)
 
 
 def test_paid_off_early_the_interest_of_periods_not_begun_is_not_asked_for() -> None:
