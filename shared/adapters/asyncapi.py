@@ -29,6 +29,17 @@ _FORMS: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
     "code": {"type": "string"},
     "amount": {"type": "integer", "description": "minor units"},
+    "amounts": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["currency", "amount"],
+            "properties": {
+                "currency": {"type": "string"},
+                "amount": {"type": "integer", "description": "minor units"},
+            },
+        },
+    },
     "count": {"type": "integer", "minimum": 0},
     "date": {"type": "string", "format": "date"},
     "instant": {"type": "string", "format": "date-time"},

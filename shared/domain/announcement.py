@@ -24,6 +24,7 @@ TOPICS = (
     "arrears.case",
     "arrears.promise",
     "arrears.plan",
+    "arrears.settlement",
     "arrears.message",
     "arrears.complaint",
     "arrears.hold",

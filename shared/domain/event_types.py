@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-FORMS = ("uuid", "text", "code", "amount", "count", "date", "instant", "flag", "texts", "covered")
-"""``code`` is a word from a list or a rule, ``amount`` minor units of the event's currency, ``covered`` a list of
-{due_date, amount}."""
+FORMS = ("uuid", "text", "code", "amount", "amounts", "count", "date", "instant", "flag", "texts", "covered")
+"""``code`` is a word from a list or a rule, ``amount`` minor units of the event's currency, ``amounts`` a list of
+{currency, amount}, ``covered`` a list of {due_date, amount}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import yaml
 
 from shared.domain.calendar import parse_calendar
 from shared.domain.policy import parse_policy
+from shared.domain.repayment_policy import parse_repayment
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -27,3 +28,4 @@ def template_documents() -> list[Any]:
 
 POLICY = parse_policy(load("policies/card-cn.yaml"))
 CALENDAR = parse_calendar(load("policies/calendars/cn.yaml"))
+REPAYMENT = parse_repayment(load("policies/repayment/card-cn.yaml"))

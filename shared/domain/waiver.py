@@ -1,0 +1,113 @@
+"""Waivers: a part of one account's charges is let off without a settlement, within limits or by a second person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from shared.domain.announcement import Announcement
+from shared.domain.authority import ANY, Ask, rule_on
+from shared.domain.document import content_hash
+from shared.domain.outcome import Outcome, Refused
+from shared.domain.plan_terms import Debt
+from shared.domain.settlement_policy import WaiverPolicy
+
+
+class WaiverRefused(Refused):
+    """The waiver is not granted or changed; the text says what stands against it."""
+
+
+class WaiverState(StrEnum):
+    PROPOSED = "proposed"  # waits for a second person
+    GRANTED = "granted"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """``amount`` of one ``component`` of ``debt``, in minor units; ``cause`` is a code (goodwill, bank_error, ...)."""
+
+    waiver_id: UUID
+    customer_id: str
+    debt: Debt
+    component: str
+    amount: int
+    cause: str
+    proposed_by: str
+    proposed_on: date
+    approvers: tuple[str, ...] = ()
+    policy_version: int = 0
+    state: WaiverState = WaiverState.PROPOSED
+    granted_by: str | None = None
+    reason: str = "proposed"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of what is approved."""
+        return content_hash(
+            {
+                "customer": self.customer_id,
+                "account": list(self.debt.account),
+                "component": self.component,
+                "amount": self.amount,
+            }
+        )
+
+
+def propose(waiver: Waiver, roles: Collection[str], policy: WaiverPolicy, bucket: str = ANY) -> Outcome[Waiver]:
+    """Granted at once when the proposer's own limit covers it; otherwise ``approvers`` says whose decision it waits
+    for. Raises WaiverRefused."""
+    if waiver.component not in policy.components:
+        raise WaiverRefused("component", f"{waiver.component} is not waived without a settlement")
+    owed = getattr(waiver.debt.balances, waiver.component)
+    if not 0 < waiver.amount <= owed:
+        raise WaiverRefused("amount", f"between 1 and the {owed} that are owed")
+    share = -(-waiver.amount * 10_000 // owed)
+    ask = Ask(waiver.component, {waiver.debt.currency: waiver.amount}, bucket, share)
+    ruling = rule_on(ask, roles, policy.authorities)
+    if ruling.forbidden:
+        raise WaiverRefused("over-every-limit", "nobody's limit covers waiving so much")
+    proposed = replace(waiver, approvers=ruling.approvers, policy_version=policy.version)
+    if not ruling.alone:
+        return Outcome(proposed, (_news("proposed", proposed),))
+    granted = grant(proposed, waiver.proposed_by, "within_limit")
+    return Outcome(granted.state, (_news("proposed", proposed), *granted.announcements))
+
+
+def grant(waiver: Waiver, by: str, reason: str = "approved") -> Outcome[Waiver]:
+    """After ``approval.decide`` said yes. Raises WaiverRefused."""
+    _waits(waiver, "granted")
+    after = replace(waiver, state=WaiverState.GRANTED, granted_by=by, reason=reason, approvers=())
+    return Outcome(after, (_news("granted", after),))
+
+
+def withdraw(waiver: Waiver, reason: str) -> Outcome[Waiver]:
+    """Refused by the second person, expired, or taken back. Raises WaiverRefused."""
+    _waits(waiver, "withdrawn")
+    after = replace(waiver, state=WaiverState.WITHDRAWN, reason=reason)
+    return Outcome(after, (_news("withdrawn", after),))
+
+
+def _waits(waiver: Waiver, wanted: str) -> None:
+    if waiver.state is not WaiverState.PROPOSED:
+        raise WaiverRefused("wrong-state", f"a waiver that is {waiver.state} can not be {wanted}")
+
+
+def _news(word: str, waiver: Waiver) -> Announcement:
+    data: dict[str, Any] = {
+        "waiver_id": str(waiver.waiver_id),
+        "customer_id": waiver.customer_id,
+        "account_id": waiver.debt.account_id,
+        "currency": waiver.debt.currency,
+        "component": waiver.component,
+        "amount": waiver.amount,
+        "cause": waiver.cause,
+        "state": waiver.state.value,
+        "reason": waiver.reason,
+        "policy_version": waiver.policy_version,
+    }
+    return Announcement("arrears.settlement", f"arrears.waiver.{word}.v1", waiver.customer_id, data)
