@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.calendar import zone
-from shared.domain.contact_facts import ANY, ContactFacts, HoldFact, PlaceRefusal, Proposal, Target
+from shared.domain.contact_facts import ANY, Channel, ContactFacts, HoldFact, PlaceRefusal, Proposal, Target
 from shared.domain.contact_moment import Change, Moment, Refusal, Verdict
 from shared.domain.contact_named_facts import NAMED
 
@@ -95,9 +95,11 @@ class OptOut:
 @dataclass(frozen=True, slots=True)
 class Holds:
     """A hold forbids what it does not allow; one with a known end defers to it. Those of a kind in ``own_person``
-    protect the debtor in person and stop nobody else."""
+    protect the debtor in person and stop nobody else. A step in court is no word to the debtor: it goes on under holds
+    of a kind in ``legal_passes`` and under no other, whatever purposes they allow."""
 
     own_person: frozenset[str] = frozenset()
+    legal_passes: frozenset[str] = frozenset()
     needs: tuple[str, ...] = NOTHING
 
     def judge(self, moment: Moment) -> Verdict:
@@ -113,9 +115,12 @@ class Holds:
         return until
 
     def _stops(self, hold: HoldFact, moment: Moment) -> bool:
-        if moment.proposal.purpose in hold.allowed_purposes:
+        proposal = moment.proposal
+        if hold.kind in self.own_person and proposal.target != Target.DEBTOR:
             return False
-        return hold.kind not in self.own_person or moment.proposal.target == Target.DEBTOR
+        if proposal.channel == Channel.LEGAL:
+            return hold.kind not in self.legal_passes
+        return proposal.purpose not in hold.allowed_purposes
 
 
 @dataclass(frozen=True, slots=True)

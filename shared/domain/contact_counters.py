@@ -59,6 +59,7 @@ CONDITIONS: Mapping[str, Callable[[PastContact], bool | None]] = MappingProxyTyp
         "effective": _effective,
         "connected": _connected,
         "announcement": lambda past: past.announcement,
+        "interactive": lambda past: not past.announcement,
         "unconsented": lambda past: not past.consented,
         "no_notice": lambda past: _known(past.purpose, lambda purpose: purpose != Purpose.STATUTORY_NOTICE),
         "personal_place": lambda past: _known(past.place, lambda place: place == "personal"),

@@ -15,11 +15,11 @@ from shared.domain.lost_contact import Triggers, lost_contact
 class Limitation:
     """No step on a claim whose period is over, but with legal approval where the law leaves the step itself open.
 
-    ``years``, ``long_stop_years`` and ``alert_months`` are for who keeps the clock (``shared/domain/limitation.py``),
-    ``interrupted_by`` the kinds of event that start it anew.
+    ``years`` (None: it depends on more than the jurisdiction), ``long_stop_years`` and ``alert_months`` are for who
+    keeps the clock (``shared/domain/limitation.py``), ``interrupted_by`` the kinds of event that start it anew.
     """
 
-    years: int
+    years: int | None
     long_stop_years: int | None
     alert_months: tuple[int, ...]
     interrupted_by: tuple[str, ...]

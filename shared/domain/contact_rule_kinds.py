@@ -85,7 +85,8 @@ def _mandatory_facts(parameters: Section) -> MandatoryFacts:
 
 
 def _holds(parameters: Section) -> Holds:
-    return Holds(frozenset(parameters.words("own_person", default=())))
+    own_person, legal_passes = (frozenset(parameters.words(key, default=())) for key in ("own_person", "legal_passes"))
+    return Holds(own_person, legal_passes)
 
 
 def _point_source(parameters: Section) -> PointSource:
@@ -196,7 +197,7 @@ def _limitation(parameters: Section) -> Limitation:
     if not isinstance(alerts, list | tuple) or not all(type(each) is int and each > 0 for each in alerts):
         raise DocumentError(parameters.at("alert_months"), "must be a list of months")
     return Limitation(
-        parameters.whole("years", low=1, high=100),
+        parameters.whole("years", None, low=1, high=100),
         parameters.whole("long_stop_years", None, low=1, high=100),
         tuple(alerts),
         parameters.words("interrupted_by", INTERRUPTIONS, default=()),
@@ -235,7 +236,7 @@ KINDS: Mapping[str, Kind] = _kinds(
     facts_pending=Kind(lambda _: FactsPending()),
     usable_point=Kind(lambda _: UsablePoint()),
     opt_out=Kind(lambda _: OptOut()),
-    holds=Kind(_holds, _tight(own_person=fewer)),
+    holds=Kind(_holds, _tight(own_person=fewer, legal_passes=fewer)),
     point_source=Kind(_point_source, _tight(allowed=fewer)),
     addressees=Kind(_addressees, _tight(allowed=fewer)),
     findings=Kind(_findings, _tight(forbidden=more)),

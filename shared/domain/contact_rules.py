@@ -111,8 +111,8 @@ class Rule:
 class RuleSet:
     """All rules of one jurisdiction. ``hash`` is the SHA-256 of the pack's content; ``label`` goes with decisions.
 
-    ``ordinary`` are the facts of the customer that vectors change, ``texts`` the rules for templates, ``notes`` what
-    the pack says beside its rules.
+    ``ordinary`` (``facts`` and ``proposal``) is the customer and the contact that vectors change, ``texts`` are the
+    rules for templates, ``notes`` what the pack says beside its rules.
     """
 
     jurisdiction: str
@@ -124,7 +124,7 @@ class RuleSet:
     required: MandatoryFacts = field(repr=False)
     pending_id: str = field(repr=False)
     texts: tuple[TextRule, ...] = field(default=(), repr=False)
-    ordinary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, hash=False)
+    ordinary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     label: str = field(init=False)
     _applying: Mapping[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
@@ -167,7 +167,7 @@ def parse_rules(document: Mapping[str, Any]) -> RuleSet:
     """Read a pack. Raises DocumentError naming the path; a pack that lacks a rule no pack may lack is refused."""
     root = Section(document, "rules")
     jurisdiction, name, version = root.text("jurisdiction"), root.text("name"), root.whole("version", low=1)
-    ordinary = root.raw("ordinary", {})
+    ordinary = _ordinary(root.section("ordinary", {}))
     notes = root.words("notes", default=())
     rules = tuple(_rule(section) for section in root.sections("rules"))
     texts = tuple(read_text_rule(section, STRENGTHS) for section in root.sections("texts", []))
@@ -187,9 +187,15 @@ def parse_rules(document: Mapping[str, Any]) -> RuleSet:
         required,
         pending_id=next(rule.rule_id for rule in rules if rule.kind == "facts_pending"),
         texts=texts,
-        ordinary=MappingProxyType(dict(ordinary)),
+        ordinary=ordinary,
         notes=notes,
     )
+
+
+def _ordinary(section: Section) -> Mapping[str, Any]:
+    ordinary = {"facts": dict(section.raw("facts", {})), "proposal": dict(section.raw("proposal", {}))}
+    section.finish()
+    return MappingProxyType(ordinary)
 
 
 def _check_versions(rules: list[Rule | TextRule]) -> None:

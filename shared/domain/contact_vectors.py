@@ -16,14 +16,13 @@ from shared.domain.template_lint import TextRule, TextVector, lint_text
 
 def ordinary_facts(rules: RuleSet, given: Mapping[str, Any]) -> ContactFacts:
     """The pack's ordinary customer, changed by what is given. Raises DocumentError."""
-    return facts_from_document({"jurisdiction": rules.jurisdiction, **rules.ordinary, **given})
+    return facts_from_document({"jurisdiction": rules.jurisdiction, **rules.ordinary.get("facts", {}), **given})
 
 
-def proposed(vector: Vector) -> Proposal:
-    """An ordinary contact, changed by what the vector says of it. Raises DocumentError."""
-    about = {"customer_id": "c-1", "contact_point_id": "p-1", **vector.proposal}
-    contact = {"channel": vector.channel, "purpose": vector.purpose, "at": vector.at, **about}
-    return proposal_from_document(contact)
+def ordinary_proposal(rules: RuleSet, channel: str, purpose: str, at: str, given: Mapping[str, Any]) -> Proposal:
+    """The pack's ordinary contact, changed by what is given. Raises DocumentError."""
+    ordinary = {"customer_id": "c-1", "contact_point_id": "p-1", **rules.ordinary.get("proposal", {})}
+    return proposal_from_document({**ordinary, **given, "channel": channel, "purpose": purpose, "at": at})
 
 
 def failing(rules: RuleSet) -> Iterator[str]:
@@ -46,7 +45,8 @@ def failing(rules: RuleSet) -> Iterator[str]:
 
 def problem_of(rule: Rule, vector: Vector, rules: RuleSet) -> str | None:
     """What is wrong with the answer to an example; None when it is the one expected."""
-    decision = decide(proposed(vector), ordinary_facts(rules, vector.given), rules)
+    proposal = ordinary_proposal(rules, vector.channel, vector.purpose, vector.at, vector.proposal)
+    decision = decide(proposal, ordinary_facts(rules, vector.given), rules)
     told = ", ".join(fired.rule_id for fired in decision.fired) or "no rule"
     if decision.outcome != vector.expect:
         return f"{decision.outcome} by {told}, not {vector.expect}"

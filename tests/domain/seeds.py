@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from shared.domain.calendar import parse_calendar
+from shared.domain.contact_packs import gather
 from shared.domain.policy import parse_policy
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -17,8 +18,14 @@ def load(path: str) -> Any:
 
 
 @cache
+def packs() -> dict[str, dict[str, Any]]:
+    """Every shipped rule pack by its name."""
+    documents = [load(f"rules/{path.name}") for path in sorted((SHARED / "rules").glob("*.yaml"))]
+    return {pack["name"]: pack for pack in gather(documents)}
+
+
 def china_pack() -> dict[str, Any]:
-    return load("rules/cn.yaml")
+    return packs()["cn"]
 
 
 def template_documents() -> list[Any]:

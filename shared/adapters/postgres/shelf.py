@@ -18,6 +18,7 @@ import yaml
 
 from shared.application.judging import UnknownVersion
 from shared.domain.calendar import BusinessCalendar, parse_calendar
+from shared.domain.contact_packs import gather
 from shared.domain.contact_rules import RuleSet, parse_rules
 from shared.domain.document import content_hash
 from shared.domain.follow_up import Timetable
@@ -41,7 +42,7 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
     policies = [(document, parse_policy(document)) for document in _documents(folder / "policies")]
     calendars = [(document, parse_calendar(document)) for document in _documents(folder / "policies/calendars")]
     templates = [each for document in _documents(folder / "templates") for each in parse_templates(document)]
-    rules = [(document, parse_rules(document)) for document in _documents(folder / "rules")]
+    rules = [(document, parse_rules(document)) for document in gather(_documents(folder / "rules"))]
     await _seed_policies(conn, policies, at)
     await conn.executemany(
         "insert into arrears.calendars (name, version, document, loaded_at) values ($1, $2, $3, $4)"
