@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
 
 from shared.domain.calendar import zone
 from shared.domain.contact_checks import (
@@ -36,11 +35,12 @@ from shared.domain.contact_tightness import (
     Direction,
     at_least,
     at_most,
-    dropped,
     each_at_least,
     fewer,
     fixed,
+    free,
     more,
+    towards,
     wider_key,
     window,
 )
@@ -228,8 +228,9 @@ def _tight(**tight: Direction) -> Mapping[str, Direction]:
     return MappingProxyType(tight)
 
 
-_HOURS = {"from": window, "to": window, "lifted_by": dropped}
-_DEMANDED = {"fact": fixed, "is": fixed, "one_of": fewer, "least": at_least, "contains": more, "release": fixed}
+_LIFTED = towards("nothing", None)
+_HOURS = {"from": window, "to": window, "lifted_by": _LIFTED}
+_DEMANDED = {"fact": fixed, "is": fixed, "one_of": fewer, "least": at_least, "contains": more, "release": free}
 
 KINDS: Mapping[str, Kind] = _kinds(
     mandatory_facts=Kind(_mandatory_facts, _tight(jurisdiction=fixed, facts=more)),
@@ -242,7 +243,7 @@ KINDS: Mapping[str, Kind] = _kinds(
     findings=Kind(_findings, _tight(forbidden=more)),
     refused_places=Kind(lambda _: RefusedPlaces()),
     demand=Kind(_demand, _DEMANDED),
-    never=Kind(lambda parameters: Never(parameters.text("release")), _tight(release=fixed)),
+    never=Kind(lambda parameters: Never(parameters.text("release")), _tight(release=free)),
     quiet_hours=Kind(_quiet_hours, _HOURS),
     home_hours=Kind(_home_hours, {**_HOURS, "zone": fixed}),
     ends_in_time=Kind(_ends_in_time, {**_HOURS, "minutes": at_least}),
@@ -251,12 +252,12 @@ KINDS: Mapping[str, Kind] = _kinds(
     daily_cap=Kind(_daily_cap, _tight(max=at_most, counts=more, counter=fixed)),
     counted_cap=Kind(
         _counted_cap,
-        _tight(max=at_most, counts=more, only=fewer, per=wider_key, dates=at_least, counter=fixed, lifted_by=dropped),
+        _tight(max=at_most, counts=more, only=fewer, per=wider_key, dates=at_least, counter=fixed, lifted_by=_LIFTED),
     ),
     min_gap=Kind(_min_gap, _tight(minutes=at_least)),
     limitation=Kind(
         _limitation,
-        _tight(years=at_most, long_stop_years=at_most, alert_months=more, interrupted_by=fewer, after=fixed),
+        _tight(years=at_most, long_stop_years=at_most, alert_months=more, interrupted_by=fewer, after=towards("never")),
     ),
     criminal_report=Kind(
         _criminal_report,
@@ -267,18 +268,3 @@ KINDS: Mapping[str, Kind] = _kinds(
 
 NEVER_ABSENT = ("mandatory_facts", "facts_pending", "usable_point", "opt_out", "holds")
 """A pack without one of these would allow contact that no jurisdiction allows."""
-
-
-def parameter_names(kind: str) -> frozenset[str]:
-    return frozenset(KINDS[kind].tight)
-
-
-def same_values(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Do two sets of parameters say the same, however lists are ordered?"""
-    return _plain(one) == _plain(other)
-
-
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: sorted(map(str, value)) if isinstance(value, list | tuple) else value for key, value in parameters.items()
-    }

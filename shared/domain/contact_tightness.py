@@ -48,10 +48,18 @@ def more(key: str, old: Parameters, new: Parameters) -> bool:
     return set(new.get(key) or ()) >= set(old.get(key) or ())
 
 
-def dropped(key: str, old: Parameters, new: Parameters) -> bool:
-    """What lifts the rule: it may be taken away, not put there or replaced."""
-    before, after = old.get(key), new.get(key)
-    return after in (None, "nothing") or after == before
+def free(_key: str, _old: Parameters, _new: Parameters) -> bool:
+    """Only words for people."""
+    return True
+
+
+def towards(*words: str | None) -> Direction:
+    """A word that may become one of these and nothing else: what lifts a rule may be taken away, not put there."""
+
+    def judge(key: str, old: Parameters, new: Parameters) -> bool:
+        return new.get(key) in words or new.get(key) == old.get(key)
+
+    return judge
 
 
 def wider_key(key: str, old: Parameters, new: Parameters) -> bool:
