@@ -8,7 +8,6 @@ fact that is not known, or needs one, refuses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -25,8 +24,8 @@ from shared.domain.contact_facts import (
     Purpose,
     Target,
 )
-from shared.domain.contact_moment import Change, Moment, Refusal, moment_at
-from shared.domain.contact_named_facts import changed, missing
+from shared.domain.contact_moment import Change, Moment, Refusal, Verdict, moment_at
+from shared.domain.contact_named_facts import NAMED, changed, missing
 from shared.domain.contact_rules import OVERRIDABLE, Rule, RuleSet, parse_rules
 from shared.domain.contact_time_checks import Hours
 
@@ -50,7 +49,6 @@ __all__ = [
 ]
 
 LOOK_AHEAD = timedelta(days=60)
-_FAR_AHEAD = timedelta(days=800)
 NO_SLOT = "no feasible slot"
 _MOST_CHANGES = 25
 
@@ -105,7 +103,7 @@ class Decision:
 
 def decide(proposal: Proposal, facts: ContactFacts, rules: RuleSet) -> Decision:
     """Judge one proposed contact. Raises ValueError for a channel, purpose or addressee that does not exist."""
-    decision = _judge(proposal, facts, rules, LOOK_AHEAD)
+    decision = _judge(proposal, facts, rules)
     if decision.outcome is not Outcome.FORBID:
         return decision
     return replace(decision, lift=_smallest_change(proposal, facts, rules, decision))
@@ -131,14 +129,13 @@ def allowed_until(proposal: Proposal, facts: ContactFacts, rules: RuleSet) -> da
     return min(ends)
 
 
-def _judge(proposal: Proposal, facts: ContactFacts, rules: RuleSet, look_ahead: timedelta) -> Decision:
-    applying = rules.applying(proposal.channel, proposal.purpose, proposal.target)
+def _judge(proposal: Proposal, facts: ContactFacts, rules: RuleSet) -> Decision:
     unready = rules.required.missing(facts)
     if unready is not None:
         fired = _fired(rules.mandatory, unready)
         return Decision(Outcome.FORBID, None, fired.release, (fired,), rules.label)
     moments = _moments(proposal, facts)
-    gate = _Gate(tuple(_concerned(applying, proposal, facts)), proposal)
+    gate = _Gate(proposal, facts, rules)
     objections = gate.objections(moments)
     if not objections:
         return Decision(Outcome.ALLOW, None, None, (), rules.label, overridden=gate.set_aside())
@@ -151,7 +148,7 @@ def _judge(proposal: Proposal, facts: ContactFacts, rules: RuleSet, look_ahead: 
         until = max([one.until for one in objections.values() if one.until is not None])
         if until <= at:
             raise RuntimeError(f"a rule defers to what has passed: {', '.join(objections)}")
-        if until - proposal.at > look_ahead:
+        if until - proposal.at > LOOK_AHEAD:
             return Decision(Outcome.FORBID, None, NO_SLOT, tuple(told.values()), rules.label)
         at, moments = until, [moment.moved_to(until) for moment in moments]
         objections = gate.objections(moments)
@@ -166,60 +163,71 @@ def _moments(proposal: Proposal, facts: ContactFacts) -> list[Moment]:
     return [moment_at(proposal, facts, at, zone(name)) for name in dict.fromkeys(names)]
 
 
-def _concerned(
-    applying: Iterable[Rule], proposal: Proposal, facts: ContactFacts
-) -> Iterator[tuple[Rule, Refusal | None]]:
-    """The rules that are about this contact, each with what it refuses for at once: a fact it can not do without."""
-    for rule in applying:
-        if not rule.mandatory:
-            yield rule, None
-            continue
-        unknown = rule.unknown_or_unconcerned(proposal, facts)
-        if unknown is None:
-            continue
-        lacking = list(unknown) or missing(rule.mandatory, proposal, facts)
-        yield rule, Refusal(f"known: {', '.join(lacking)}", _cure(rule, lacking, proposal, facts)) if lacking else None
-
-
 def _cure(rule: Rule, lacking: list[str], proposal: Proposal, facts: ContactFacts) -> Change | None:
-    """For one lacking fact that the rule itself asks for: what it would have to be."""
+    """For one lacking fact that the rule itself asks for, or a yes or no that it hangs on: what it would have to be."""
     check = rule.check
     if isinstance(check, Demand | PointSource) and lacking == list(check.needs):
         return check.cure(proposal, facts)
+    for condition in rule.when:
+        if lacking == [condition.fact] and condition.values in ({True}, {False}):
+            return Change(NAMED[condition.fact].path, to=condition.values == {False})
     return None
 
 
 class _Gate:
     """The rules that are about one contact, asked at one instant after another."""
 
-    def __init__(self, concerned: tuple[tuple[Rule, Refusal | None], ...], proposal: Proposal) -> None:
-        self._concerned = concerned
+    __slots__ = ("_aside", "_facts", "_overrides", "_proposal", "_rules", "_states")
+
+    def __init__(self, proposal: Proposal, facts: ContactFacts, rules: RuleSet) -> None:
+        self._proposal, self._facts, self._rules = proposal, facts, rules
         self._overrides = {each.rule_id for each in proposal.overrides if each.valid}
-        self._set_aside: dict[str, None] = {}
+        self._aside: dict[str, None] = {}
+        self._states: dict[int, Refusal | bool] = {}
 
     def set_aside(self) -> tuple[str, ...]:
-        return tuple(self._set_aside)
+        return tuple(self._aside)
 
     def objections(self, moments: list[Moment]) -> dict[str, Fired]:
         """By rule; where zones differ the later instant, and a refusal before any."""
         found: dict[str, Fired] = {}
+        proposal = self._proposal
         for moment in moments:
-            day = moment.today
-            for rule, refusal in self._concerned:
-                if not rule.in_force(day):
-                    continue
-                verdict = refusal or rule.check.judge(moment)
-                if verdict is None:
-                    continue
-                if rule.rule_id in self._overrides and rule.strength in OVERRIDABLE:
-                    self._set_aside[rule.rule_id] = None
-                    continue
-                if rule.valid_to is not None and isinstance(verdict, datetime):
-                    verdict = min(verdict, moment.start_of(rule.valid_to))
-                one, before = _fired(rule, verdict), found.get(rule.rule_id)
-                if before is None or _sterner(one, before):
-                    found[rule.rule_id] = one
+            for rule in self._rules.asked(proposal.channel, proposal.purpose, proposal.target, moment.today):
+                verdict: Verdict = None
+                if rule.mandatory:
+                    state = self._state(rule)
+                    if state is False:
+                        continue
+                    verdict = state if isinstance(state, Refusal) else None
+                verdict = verdict or rule.check.judge(moment)
+                if verdict is not None:
+                    self._object(found, rule, verdict, moment)
         return found
+
+    def _state(self, rule: Rule) -> Refusal | bool:
+        """Whether the rule is about this contact, or what it refuses for at once: a fact it can not do without."""
+        state = self._states.get(id(rule))
+        if state is None:
+            unknown = rule.unknown_or_unconcerned(self._proposal, self._facts)
+            lacking = None if unknown is None else list(unknown) or missing(rule.mandatory, self._proposal, self._facts)
+            if lacking:
+                cure = _cure(rule, lacking, self._proposal, self._facts)
+                state = Refusal(f"known: {', '.join(lacking)}", cure)
+            else:
+                state = lacking is not None
+            self._states[id(rule)] = state
+        return state
+
+    def _object(self, found: dict[str, Fired], rule: Rule, verdict: datetime | Refusal, moment: Moment) -> None:
+        if rule.rule_id in self._overrides and rule.strength in OVERRIDABLE:
+            self._aside[rule.rule_id] = None
+            return
+        if rule.valid_to is not None and isinstance(verdict, datetime):
+            verdict = min(verdict, moment.start_of(rule.valid_to))
+        one, before = _fired(rule, verdict), found.get(rule.rule_id)
+        if before is None or _sterner(one, before):
+            found[rule.rule_id] = one
 
 
 def _sterner(one: Fired, other: Fired) -> bool:
@@ -243,11 +251,9 @@ def _smallest_change(proposal: Proposal, facts: ContactFacts, rules: RuleSet, re
     decision = refused
     while decision.outcome is Outcome.FORBID and len(changes) < _MOST_CHANGES:
         refusals = [one for one in decision.fired if one.until is None]
-        if not refusals:  # no slot in sight: a longer look says when there is one
-            decision = _judge(proposal, facts, rules, _FAR_AHEAD)
-            if decision.release == NO_SLOT:
-                return Lift(tuple(releases), tuple(changes), None, complete=False)
-            continue
+        if not refusals:  # no slot in sight: not before the last instant that was asked for, and perhaps not then
+            until = max(one.until for one in decision.fired if one.until is not None)
+            return Lift(tuple(releases), tuple(changes), until, complete=False)
         first = refusals[0]
         if first.change is None:
             told = dict.fromkeys([*releases, *(one.release or "" for one in refusals)])
@@ -255,5 +261,5 @@ def _smallest_change(proposal: Proposal, facts: ContactFacts, rules: RuleSet, re
         releases.append(first.release or "")
         changes.append(first.change)
         proposal, facts = changed(first.change.path, first.change.to, proposal, facts)
-        decision = _judge(proposal, facts, rules, LOOK_AHEAD)
+        decision = _judge(proposal, facts, rules)
     return Lift(tuple(releases), tuple(changes), decision.until, complete=decision.outcome is not Outcome.FORBID)

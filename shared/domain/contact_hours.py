@@ -66,6 +66,8 @@ class QuietWindow:
         """
         consents = tuple(consents)
         theirs = home or where
+        if self._clear(at, where, theirs, consents) and self._far_from_start(at, where, lasting):
+            return None
         edges = sorted(self._edges(at, where, theirs, consents))
 
         def clear(start: datetime) -> bool:
@@ -73,6 +75,17 @@ class QuietWindow:
             return all(self._clear(each, where, theirs, consents) for each in (start, *inside))
 
         return _first(at, edges, clear)
+
+    def _far_from_start(self, at: datetime, where: ZoneInfo, lasting: timedelta) -> bool:
+        """Is it sure, without looking at every edge, that the window does not begin while it lasts?"""
+        if not lasting:
+            return True
+        local, after = at.astimezone(where), (at + lasting).astimezone(where)
+        if local.utcoffset() != after.utcoffset() or within(local.time(), self.start, self.end):
+            return False
+        day = local.date()
+        starts = (datetime.combine(each, self.start) for each in (day, day + ONE_DAY))
+        return not any(local.replace(tzinfo=None) < start < after.replace(tzinfo=None) for start in starts)
 
     def next_start(self, at: datetime, where: ZoneInfo) -> datetime:
         """The first instant after ``at`` that is inside the window, consents aside."""
@@ -108,12 +121,21 @@ class QuietWindow:
 def first_preferred(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...]) -> datetime | None:
     """None when ``at`` is in one of the hours, else the first later instant that is. Raises ValueError when there is
     none within a week."""
-    return _first(at, _preferred_edges(at, where, wanted), lambda each: _preferred(each, where, wanted))
+
+    def clear(each: datetime) -> bool:
+        return _preferred(each, where, wanted)
+
+    if clear(at):
+        return None
+    soon = next((edge for edge in _preferred_edges(at, where, wanted, 2) if edge > at and clear(edge)), None)
+    if soon is not None and soon <= at + ONE_DAY:
+        return soon
+    return _first(at, _preferred_edges(at, where, wanted, _WEEK_AHEAD), clear)
 
 
 def preferred_end(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...]) -> datetime | None:
     """The first later instant that is in none of the hours; None when there is none within a week."""
-    later = (edge for edge in _preferred_edges(at, where, wanted) if edge > at)
+    later = (edge for edge in _preferred_edges(at, where, wanted, _WEEK_AHEAD) if edge > at)
     return next((edge for edge in later if not _preferred(edge, where, wanted)), None)
 
 
@@ -128,10 +150,10 @@ def _preferred(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...]
     return any(weekday in each.weekdays and within(clock, each.from_time, each.to_time) for each in wanted)
 
 
-def _preferred_edges(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...]) -> list[datetime]:
-    edges = set(_changes(at, {where}, _WEEK_AHEAD)) | set(_readings(at, time.min, where, _WEEK_AHEAD))
+def _preferred_edges(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...], days: int) -> list[datetime]:
+    edges = set(_changes(at, {where}, days)) | set(_readings(at, time.min, where, days))
     for clock in {each for hours in wanted for each in (hours.from_time, hours.to_time)}:
-        edges |= set(_readings(at, clock, where, _WEEK_AHEAD))
+        edges |= set(_readings(at, clock, where, days))
     return sorted(edges)
 
 

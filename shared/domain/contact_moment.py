@@ -37,44 +37,42 @@ Dated = tuple[date, PastContact]
 class Moment:
     """``at`` is the proposed instant, or a later one that is tried in its place; ``local`` the same in ``where``.
 
-    ``first_day`` is the local date of the proposed instant, ``dated`` the history with local dates."""
+    ``today`` is its local date, ``first_day`` that of the proposed instant, ``dated`` the history with local dates."""
 
     proposal: Proposal
     facts: ContactFacts
     at: datetime
     where: ZoneInfo
     local: datetime
+    today: date
     first_day: date
     dated: tuple[Dated, ...]
 
-    @property
-    def today(self) -> date:
-        return self.local.date()
-
     def moved_to(self, at: datetime) -> Moment:
         local = at.astimezone(self.where)
-        return Moment(self.proposal, self.facts, at, self.where, local, self.first_day, self.dated)
+        return Moment(self.proposal, self.facts, at, self.where, local, local.date(), self.first_day, self.dated)
 
     def count(self, channel: str) -> int:
         """Contacts of the channel on the local date of ``at`` that the history does not list."""
-        day = self.local.date()
-        if day == self.first_day:
+        if self.today == self.first_day:
             return self.facts.reserved_today.get(channel, 0)
-        counts = self.facts.reserved_on.get(day)
+        counts = self.facts.reserved_on.get(self.today)
         return counts.get(channel, 0) if counts else 0
 
     def start_of(self, day: date) -> datetime:
         return at_local(day, time.min, self.where.key)
 
     def next_day(self) -> datetime:
-        return self.start_of(self.local.date() + ONE_DAY)
+        return self.start_of(self.today + ONE_DAY)
 
 
 def moment_at(proposal: Proposal, facts: ContactFacts, at: datetime, where: ZoneInfo) -> Moment:
     """``at`` is in UTC."""
     local = at.astimezone(where)
-    dated = tuple((each.at.astimezone(where).date(), each) for each in facts.history)
-    return Moment(proposal, facts, at, where, local, local.date(), dated)
+    day = local.date()
+    history = facts.history
+    dated = tuple([(each.at.astimezone(where).date(), each) for each in history]) if history else ()
+    return Moment(proposal, facts, at, where, local, day, day, dated)
 
 
 class Check(Protocol):

@@ -28,14 +28,16 @@ class NamedFact:
     form: Form
     words: frozenset[str]
     read: Callable[[Any], Any]
+    of_facts: bool
 
     def value(self, proposal: Proposal, facts: ContactFacts) -> Any:
         """None when it is not known."""
-        return self.read(facts if self.path.startswith("facts.") else proposal)
+        return self.read(facts if self.of_facts else proposal)
 
 
 def _at(path: str, form: Form, words: frozenset[str] = frozenset()) -> NamedFact:
-    return NamedFact(path, form, words, attrgetter(path.partition(".")[2]))
+    root, _, rest = path.partition(".")
+    return NamedFact(path, form, words, attrgetter(rest), root == "facts")
 
 
 NAMED: Mapping[str, NamedFact] = MappingProxyType(

@@ -9,7 +9,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from shared.domain.contact_checks import MandatoryFacts
+from shared.domain.contact_checks import Addressees, MandatoryFacts
 from shared.domain.contact_facts import Channel, ContactFacts, Proposal, Purpose, Target
 from shared.domain.contact_moment import Check
 from shared.domain.contact_named_facts import NAMED, Form
@@ -23,6 +23,7 @@ STRENGTHS = frozenset({"L", "N", "G", "g", "C", "E"})
 OVERRIDABLE = frozenset({"g"})
 """Only what is "preferably not" done may be done once, with a reason and a second person."""
 
+_REMEMBERED = 4096
 _ALL_CHANNELS = frozenset(Channel)
 _ALL_PURPOSES = frozenset(Purpose)
 _ALL_TARGETS = frozenset(Target)
@@ -128,6 +129,7 @@ class RuleSet:
     notes: tuple[str, ...] = field(default=(), repr=False)
     label: str = field(init=False)
     _applying: Mapping[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
+    _asked: dict[tuple[str, str, str, date], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         index: dict[tuple[str, str, str], list[Rule]] = {
@@ -141,10 +143,11 @@ class RuleSet:
                 continue
             for channel in rule.channels:
                 for purpose in rule.purposes:
-                    for target in rule.targets:
+                    for target in rule.targets - _never_asked(rule):
                         index[channel, purpose, target].append(rule)
         applying = {key: tuple(rules) for key, rules in index.items()}
         object.__setattr__(self, "_applying", MappingProxyType(applying))
+        object.__setattr__(self, "_asked", {})
         object.__setattr__(self, "label", f"{self.name}@{self.version}:{self.hash[:16]}")
 
     def applying(self, channel: str, purpose: str, target: str = Target.DEBTOR.value) -> tuple[Rule, ...]:
@@ -155,12 +158,28 @@ class RuleSet:
         except KeyError:
             raise ValueError(f"no such contact: {purpose!r} by {channel!r} with {target!r}") from None
 
+    def asked(self, channel: str, purpose: str, target: str, day: date) -> tuple[Rule, ...]:
+        """Those of ``applying`` that are in force on a date; remembered, since decisions of a day are many."""
+        key = (channel, purpose, target, day)
+        found = self._asked.get(key)
+        if found is None:
+            found = tuple(rule for rule in self.applying(channel, purpose, target) if rule.in_force(day))
+            if len(self._asked) >= _REMEMBERED:
+                self._asked.clear()
+            self._asked[key] = found
+        return found
+
     def rule(self, rule_id: str, on: date | None = None) -> Rule:
         """The rule of this id: the version in force ``on`` a date, or the newest. Raises KeyError."""
         found = [rule for rule in self.rules if rule.rule_id == rule_id and (on is None or rule.in_force(on))]
         if not found:
             raise KeyError(rule_id)
         return max(found, key=lambda rule: rule.valid_from)
+
+
+def _never_asked(rule: Rule) -> frozenset[str]:
+    """Addressees of whom the rule would have nothing to say, whatever the facts."""
+    return frozenset(rule.check.allowed) if isinstance(rule.check, Addressees) else frozenset()
 
 
 def parse_rules(document: Mapping[str, Any]) -> RuleSet:
