@@ -276,7 +276,7 @@ def first_allowed(proposal, facts, pack):
     return None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases())
 def test_the_gate_agrees_with_trying_every_quarter_of_an_hour(case):
     proposal, facts, pack = case
@@ -291,7 +291,7 @@ def test_the_gate_agrees_with_trying_every_quarter_of_an_hour(case):
         assert (decision.outcome, decision.until) == (Outcome.DEFER, expected)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases())
 def test_a_defer_is_tight_and_nobody_objects_at_its_end(case):
     proposal, facts, pack = case
