@@ -187,7 +187,7 @@ def lint_templates(
     read = found = 0
     for path in sorted(folder.glob("*.yaml")):
         try:
-            templates = parse_templates(yaml.safe_load(path.read_text(encoding="utf-8")))
+            templates = parse_templates(_yaml(path))
         except DocumentError as error:
             typer.echo(f"{path.name}: {error}")
             found += 1
@@ -218,10 +218,10 @@ def _lint(template: Template, collector: Collecting, texts: tuple[TextRule, ...]
 def _documents(overlay: Path | None) -> list[dict[str, Any]]:
     """The shipped packs; the one that an overlay is for with it laid over."""
     files = sorted((SHIPPED / "rules").glob("*.yaml"))
-    packs = gather(yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
+    packs = gather(_yaml(path) for path in files)
     if overlay is None:
         return packs
-    bank = yaml.safe_load(overlay.read_text(encoding="utf-8"))
+    bank = _yaml(overlay)
     of = bank.get("overlay_of") if isinstance(bank, Mapping) else None
     if of not in {pack["name"] for pack in packs}:
         raise typer.BadParameter(f"overlay_of: there is no pack {of!r}", param_hint="--overlay")
@@ -229,6 +229,11 @@ def _documents(overlay: Path | None) -> list[dict[str, Any]]:
         return [laid_over(pack, bank) if pack["name"] == of else pack for pack in packs]
     except DocumentError as error:
         raise typer.BadParameter(str(error), param_hint="--overlay") from None
+
+
+def _yaml(path: Path) -> Any:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe one
 
 
 def _pack(jurisdiction: str, overlay: Path | None) -> RuleSet:

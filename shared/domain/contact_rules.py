@@ -95,6 +95,12 @@ class Rule:
     def in_force(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
 
+    def about(self, channel: str, purpose: str, target: str) -> bool:
+        """Could the rule have anything to say of such a contact, whatever the facts?"""
+        if channel not in self.channels or purpose not in self.purposes or target not in self.targets:
+            return False
+        return not (isinstance(self.check, Addressees) and target in self.check.allowed)
+
     def unknown_or_unconcerned(self, proposal: Proposal, facts: ContactFacts) -> tuple[str, ...] | None:
         """The facts on which it hangs whether this rule is about the contact, None when it surely is not; empty when
         it surely is."""
@@ -128,35 +134,25 @@ class RuleSet:
     ordinary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     label: str = field(init=False)
-    _applying: Mapping[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
+    _about: dict[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str, date], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        index: dict[tuple[str, str, str], list[Rule]] = {
-            (channel, purpose, target): []
-            for channel in _ALL_CHANNELS
-            for purpose in _ALL_PURPOSES
-            for target in _ALL_TARGETS
-        }
-        for rule in self.rules:
-            if rule is self.mandatory:
-                continue
-            for channel in rule.channels:
-                for purpose in rule.purposes:
-                    for target in rule.targets - _never_asked(rule):
-                        index[channel, purpose, target].append(rule)
-        applying = {key: tuple(rules) for key, rules in index.items()}
-        object.__setattr__(self, "_applying", MappingProxyType(applying))
+        object.__setattr__(self, "_about", {})
         object.__setattr__(self, "_asked", {})
         object.__setattr__(self, "label", f"{self.name}@{self.version}:{self.hash[:16]}")
 
     def applying(self, channel: str, purpose: str, target: str = Target.DEBTOR.value) -> tuple[Rule, ...]:
         """The rules to ask, mandatory facts aside. Raises ValueError for a channel, purpose or addressee that does not
         exist."""
-        try:
-            return self._applying[channel, purpose, target]
-        except KeyError:
-            raise ValueError(f"no such contact: {purpose!r} by {channel!r} with {target!r}") from None
+        key = (channel, purpose, target)
+        found = self._about.get(key)
+        if found is None:
+            if channel not in _ALL_CHANNELS or purpose not in _ALL_PURPOSES or target not in _ALL_TARGETS:
+                raise ValueError(f"no such contact: {purpose!r} by {channel!r} with {target!r}")
+            rules = (rule for rule in self.rules if rule is not self.mandatory)
+            found = self._about[key] = tuple(rule for rule in rules if rule.about(channel, purpose, target))
+        return found
 
     def asked(self, channel: str, purpose: str, target: str, day: date) -> tuple[Rule, ...]:
         """Those of ``applying`` that are in force on a date; remembered, since decisions of a day are many."""
@@ -175,11 +171,6 @@ class RuleSet:
         if not found:
             raise KeyError(rule_id)
         return max(found, key=lambda rule: rule.valid_from)
-
-
-def _never_asked(rule: Rule) -> frozenset[str]:
-    """Addressees of whom the rule would have nothing to say, whatever the facts."""
-    return frozenset(rule.check.allowed) if isinstance(rule.check, Addressees) else frozenset()
 
 
 def parse_rules(document: Mapping[str, Any]) -> RuleSet:

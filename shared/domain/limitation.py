@@ -153,18 +153,16 @@ class _Period:
 
     def end(self, start: date) -> tuple[date | None, bool | None]:
         """The last date of the period that began on ``start``, and whether rest days moved it."""
-        ends: date | None = add_months(start, self.months)
+        ends = add_months(start, self.months)
         for obstacle in sorted(self.suspensions, key=lambda each: each.first):
-            assert ends is not None  # noqa: S101 - one that lasts is the last that is asked
             if obstacle.first > ends or not self._in_last_months(obstacle, ends):
                 continue
             if obstacle.ends is None:
-                ends = None
-                break
+                return None, None
             ends = max(ends, add_months(obstacle.ends, SUSPENDED_LAST_MONTHS))
-        if self.long_stop is not None and (ends is None or ends > self.long_stop):
+        if self.long_stop is not None and ends > self.long_stop:
             return self.long_stop, False
-        return (None, None) if ends is None else self._after_rest_days(ends)
+        return self._after_rest_days(ends)
 
     def _in_last_months(self, obstacle: Suspension, ends: date) -> bool:
         return obstacle.ends is None or obstacle.ends > add_months(ends, -SUSPENDED_LAST_MONTHS)

@@ -14,7 +14,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 def load(path: str) -> Any:
-    return yaml.safe_load((SHARED / path).read_text(encoding="utf-8"))
+    return yaml.load((SHARED / path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 @cache
