@@ -11,14 +11,12 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
+from services.cli_packs import SHIPPED, documents, names_of, pack_of, read_yaml
 from shared.adapters.clock import BusinessClock
 from shared.domain.contact import Channel, Decision, Outcome, Proposal, Purpose, Target, decide
-from shared.domain.contact_overlay import overlay as laid_over
-from shared.domain.contact_packs import gather
 from shared.domain.contact_record import history_from_document
 from shared.domain.contact_rules import Rule, RuleSet, parse_rules
 from shared.domain.contact_vectors import failing, ordinary_facts, ordinary_proposal
@@ -26,7 +24,6 @@ from shared.domain.document import DocumentError
 from shared.domain.template_lint import Draft, TextRule, lint_text
 from shared.domain.templates import Template, parse_templates
 
-SHIPPED = Path(__file__).parents[1] / "shared"
 LINE = "%Y-%m-%d %H:%M:%S%z %a"
 
 rules = typer.Typer(no_args_is_help=True, help="The contact rules: check them, list them, ask them.")
@@ -47,7 +44,7 @@ class Collecting(StrEnum):
 def check(overlay: OverlayFile = None) -> None:
     """Read every pack, run every example, list what nobody has verified; exit 1 when something does not hold."""
     broken = 0
-    for document in _documents(overlay):
+    for document in documents(overlay):
         try:
             pack = parse_rules(document)
         except DocumentError as error:
@@ -80,8 +77,8 @@ def list_rules(
     jurisdiction: Annotated[str | None, typer.Option(help="One pack only.")] = None, overlay: OverlayFile = None
 ) -> None:
     """List the rules: what each is about, how strong, since when, and what has to be known."""
-    for pack in map(parse_rules, _documents(overlay)):
-        if jurisdiction is not None and jurisdiction.lower() not in _names(pack):
+    for pack in map(parse_rules, documents(overlay)):
+        if jurisdiction is not None and jurisdiction.lower() not in names_of(pack):
             continue
         table = Table("rule", "strength", "verified", "in force", "mandatory facts", "text", title=pack.label)
         for rule in pack.rules:
@@ -111,7 +108,7 @@ def explain(
     overlay: OverlayFile = None,
 ) -> None:
     """Say whether a contact may be made, which rules objected and why, and what would have to change."""
-    pack = _pack(jurisdiction, overlay)
+    pack = pack_of(jurisdiction, overlay)
     try:
         given = _object(facts)
         given |= {"zone": zone} if zone else {}
@@ -182,12 +179,12 @@ def lint_templates(
     collector: Annotated[Collecting, typer.Option(help="In whose name they are sent.")] = Collecting.BANK,
 ) -> None:
     """Read every template with the eyes of a pack; exit 1 when one says what it must not, or lacks what it must say."""
-    pack = _pack(jurisdiction, None)
+    pack = pack_of(jurisdiction, None)
     day = on.date() if on else BusinessClock().now().date()
     read = found = 0
     for path in sorted(folder.glob("*.yaml")):
         try:
-            templates = parse_templates(_yaml(path))
+            templates = parse_templates(read_yaml(path))
         except DocumentError as error:
             typer.echo(f"{path.name}: {error}")
             found += 1
@@ -213,40 +210,6 @@ def _lint(template: Template, collector: Collecting, texts: tuple[TextRule, ...]
         named = f" {{{{ {finding.placeholder} }}}}" if finding.placeholder else ""
         text = f"{template.key} {template.language} {template.channel} {finding.place}{named}"
         yield f"{text}: {finding.message} ({finding.rule_id}; {finding.citation})"
-
-
-def _documents(overlay: Path | None) -> list[dict[str, Any]]:
-    """The shipped packs; the one that an overlay is for with it laid over."""
-    files = sorted((SHIPPED / "rules").glob("*.yaml"))
-    packs = gather(_yaml(path) for path in files)
-    if overlay is None:
-        return packs
-    bank = _yaml(overlay)
-    of = bank.get("overlay_of") if isinstance(bank, Mapping) else None
-    if of not in {pack["name"] for pack in packs}:
-        raise typer.BadParameter(f"overlay_of: there is no pack {of!r}", param_hint="--overlay")
-    try:
-        return [laid_over(pack, bank) if pack["name"] == of else pack for pack in packs]
-    except DocumentError as error:
-        raise typer.BadParameter(str(error), param_hint="--overlay") from None
-
-
-def _yaml(path: Path) -> Any:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe one
-
-
-def _pack(jurisdiction: str, overlay: Path | None) -> RuleSet:
-    packs = [parse_rules(document) for document in _documents(overlay)]
-    for pack in packs:
-        if jurisdiction.lower() in _names(pack):
-            return pack
-    known = ", ".join(pack.name for pack in packs)
-    raise typer.BadParameter(f"there are no rules of {jurisdiction}; there are: {known}", param_hint="--jurisdiction")
-
-
-def _names(pack: RuleSet) -> set[str]:
-    return {pack.name.partition("+")[0], pack.jurisdiction.lower()}
 
 
 def _object(path: Path | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Channel(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Why somebody is contacted. Exceptions are purposes of their own, never branches in code."""
+    """Why the customer is contacted. Exceptions are purposes of their own, never branches in code."""
 
     DUNNING = "dunning"
     DUE_REMINDER = "due_reminder"

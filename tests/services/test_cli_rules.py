@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from services import cli_rules
+from services import cli_packs
 from services.cli import app
 
 
@@ -103,11 +103,11 @@ def test_every_pack_is_checked_and_what_nobody_verified_is_listed() -> None:
 
 def test_a_pack_whose_examples_do_not_hold_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rules").mkdir()
-    pack = yaml.safe_load((cli_rules.SHIPPED / "rules/sg.yaml").read_text(encoding="utf-8"))
+    pack = yaml.safe_load((cli_packs.SHIPPED / "rules/sg.yaml").read_text(encoding="utf-8"))
     hours = next(rule for rule in pack["rules"] if rule["id"] == "sg-hours")
     hours["parameters"]["from"] = "22:00"
     (tmp_path / "rules/sg.yaml").write_text(yaml.safe_dump(pack), encoding="utf-8")
-    monkeypatch.setattr(cli_rules, "SHIPPED", tmp_path)
+    monkeypatch.setattr(cli_packs, "SHIPPED", tmp_path)
     code, told = run("check")
     assert code == 1
     assert "FAILS sg-hours: in the evening: allow by no rule, not defer" in told
