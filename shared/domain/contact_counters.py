@@ -82,9 +82,9 @@ class Counter:
     def counts(self, past: PastContact) -> bool:
         return past.channel in self.channels and all(CONDITIONS[each](past) is not False for each in self.only)
 
-    def by_date(self, moment: Moment) -> list[Tally[date]]:
-        """Contacts by local date: one tally for each debt where debts are counted apart, else one."""
-        matching = [(day, past) for day, past in moment.dated if self.counts(past)]
+    def by_date(self, moment: Moment, since: date) -> list[Tally[date]]:
+        """Contacts by local date from ``since`` on: one tally for each debt where debts are counted apart, else one."""
+        matching = [(day, past) for day, past in moment.dated if day >= since and self.counts(past)]
         unlisted = moment.facts.counters.get(self.name, 0) if self.name else 0
         tallies = []
         for same in self._subjects(moment.proposal):

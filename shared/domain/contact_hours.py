@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.domain.calendar import ONE_DAY, at_local, offset_change
@@ -108,10 +109,10 @@ class QuietWindow:
     def _edges(
         self, at: datetime, where: ZoneInfo, theirs: ZoneInfo, consents: tuple[Consent, ...]
     ) -> Iterator[datetime]:
-        for clock in {self.start, self.end}:
-            yield from _readings(at, clock, where, _DAYS_AHEAD)
-        for clock in {each for consent in consents for each in (consent.from_time, consent.to_time)}:
-            yield from _readings(at, clock, theirs, _DAYS_AHEAD)
+        yield from _readings(at, {self.start, self.end}, where, _DAYS_AHEAD)
+        if consents:
+            agreed = {each for consent in consents for each in (consent.from_time, consent.to_time)}
+            yield from _readings(at, agreed, theirs, _DAYS_AHEAD)
         for consent in consents:
             ends = (consent.starts_at, consent.ends_at, consent.withdrawn_at)
             yield from (each.astimezone(UTC) for each in ends if each is not None)
@@ -151,10 +152,8 @@ def _preferred(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...]
 
 
 def _preferred_edges(at: datetime, where: ZoneInfo, wanted: tuple[PreferredHours, ...], days: int) -> list[datetime]:
-    edges = set(_changes(at, {where}, days)) | set(_readings(at, time.min, where, days))
-    for clock in {each for hours in wanted for each in (hours.from_time, hours.to_time)}:
-        edges |= set(_readings(at, clock, where, days))
-    return sorted(edges)
+    clocks = {time.min, *(each for hours in wanted for each in (hours.from_time, hours.to_time))}
+    return sorted({*_changes(at, {where}, days), *_readings(at, clocks, where, days)})
 
 
 def _first(at: datetime, edges: Iterable[datetime], clear: Callable[[datetime], bool]) -> datetime | None:
@@ -169,6 +168,8 @@ def _first(at: datetime, edges: Iterable[datetime], clear: Callable[[datetime], 
 def _changes(at: datetime, zones: Iterable[ZoneInfo], days: int) -> Iterator[datetime]:
     """Where clocks are changed in the next days; one change in three days at most."""
     for where in zones:
+        if _steady_offset(at.date(), where, days) is not None:
+            continue
         for start in range(0, days, 3):
             after = at + start * ONE_DAY
             change = offset_change(after, after + 3 * ONE_DAY, where)
@@ -176,10 +177,24 @@ def _changes(at: datetime, zones: Iterable[ZoneInfo], days: int) -> Iterator[dat
                 yield change
 
 
-def _readings(at: datetime, clock: time, where: ZoneInfo, days: int) -> Iterator[datetime]:
-    """Each instant of the next days at which clocks show ``clock``; both where it is shown twice."""
-    day: date = at.astimezone(where).date()
-    for ahead in range(-1, days):
-        local = datetime.combine(day + timedelta(days=ahead), clock)
-        for fold in (0, 1):
-            yield local.replace(tzinfo=where, fold=fold).astimezone(UTC)
+def _readings(at: datetime, clocks: Iterable[time], where: ZoneInfo, days: int) -> Iterator[datetime]:
+    """Each instant of the next days at which clocks show one of ``clocks``; both where it is shown twice."""
+    first = at.astimezone(where).date() - ONE_DAY
+    steady = _steady_offset(at.date(), where, days)
+    for clock in clocks:
+        local = datetime.combine(first, clock)
+        if steady is not None:
+            reading = (local - steady).replace(tzinfo=UTC)
+            yield from (reading + n * ONE_DAY for n in range(days + 1))
+            continue
+        for n in range(days + 1):
+            for fold in (0, 1):
+                yield (local + n * ONE_DAY).replace(tzinfo=where, fold=fold).astimezone(UTC)
+
+
+@lru_cache(maxsize=8192)
+def _steady_offset(day: date, where: ZoneInfo, days: int) -> timedelta | None:
+    """The zone's offset around the UTC date ``day`` and the days after it, when it is the same on each of them."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    offsets = {(noon + n * ONE_DAY).astimezone(where).utcoffset() for n in range(-3, days + 4)}
+    return offsets.pop() if len(offsets) == 1 else None

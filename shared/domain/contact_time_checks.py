@@ -173,7 +173,8 @@ class CountedCap:
         if self.lifted_by is not None and self.lifted_by in (facts.permissions or ()):
             return None
         today = moment.today
-        free = [first_free(each, today, self.maximum, self.dates) for each in self.counter.by_date(moment)]
+        since = today - timedelta(days=self.dates - 1)
+        free = [first_free(each, today, self.maximum, self.dates) for each in self.counter.by_date(moment, since)]
         first = max(free, default=today)
         return moment.start_of(first) if first > today else None
 
