@@ -14,6 +14,7 @@ from services.cli_data import audit, digest, keys, laws, synth
 from services.cli_demo import demo
 from services.cli_documents import asyncapi, openapi
 from services.cli_home import owner_dsn
+from services.cli_rules import rules
 from shared.adapters.postgres import migrate as schema
 from shared.adapters.postgres.digest import NoPolicy
 from shared.adapters.postgres.shelf import seed_documents
@@ -24,6 +25,7 @@ from shared.runtime.settings import ProcessSettings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS_HOME.")
 app.add_typer(db, name="db")
+app.add_typer(rules, name="rules")
 app.command()(demo)
 app.command()(digest)
 app.command()(laws)

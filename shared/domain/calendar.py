@@ -57,6 +57,15 @@ def at_local(day: date, clock: time, zone_name: str) -> datetime:
     return first
 
 
+def add_months(day: date, months: int) -> date:
+    """The corresponding date so many months later, or the last day of that month where it has none: 29 February and
+    twelve months is 28 February (so Civil Code of the PRC, art. 202)."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    following = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    return date(year, month + 1, min(day.day, (following - ONE_DAY).day))
+
+
 def offset_change(after: datetime, until: datetime, where: ZoneInfo) -> datetime | None:
     """The first second in (after, until] at which the zone's offset is no longer that of ``after``; None when it
     stays. At most one change is expected in the span."""

@@ -40,6 +40,9 @@ class Section:
     def at(self, key: str) -> str:
         return f"{self.path}.{key}"
 
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._values)
+
     def raw(self, key: str, default: Any = REQUIRED) -> Any:
         self._seen.add(key)
         value = self._values.get(key)

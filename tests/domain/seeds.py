@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from shared.domain.calendar import parse_calendar
+from shared.domain.contact_packs import gather
 from shared.domain.policy import parse_policy
 from shared.domain.repayment_policy import parse_repayment
 
@@ -14,12 +15,18 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 def load(path: str) -> Any:
-    return yaml.safe_load((SHARED / path).read_text(encoding="utf-8"))
+    return yaml.load((SHARED / path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 @cache
+def packs() -> dict[str, dict[str, Any]]:
+    """Every shipped rule pack by its name."""
+    documents = [load(f"rules/{path.name}") for path in sorted((SHARED / "rules").glob("*.yaml"))]
+    return {pack["name"]: pack for pack in gather(documents)}
+
+
 def china_pack() -> dict[str, Any]:
-    return load("rules/cn.yaml")
+    return packs()["cn"]
 
 
 def template_documents() -> list[Any]:

@@ -36,14 +36,17 @@ _CONTACTS = f"""
 
 _RULES = """
     select r.hash, rule ->> 'id' as id, rule -> 'parameters' as parameters, rule -> 'channels' as channels,
-           rule -> 'purposes' as purposes, (rule ->> 'valid_from')::date as valid_from,
-           (rule ->> 'valid_to')::date as valid_to
+           rule -> 'purposes' as purposes, rule -> 'targets' as targets, rule -> 'when' as conditions,
+           (rule ->> 'valid_from')::date as valid_from, (rule ->> 'valid_to')::date as valid_to
     from rule_sets r cross join lateral jsonb_array_elements(r.document -> 'rules') rule
     where rule ->> 'kind' = '{kind}'
 """
 
+# A rule with a condition (who collects, where the person lives) is asked by the gate alone: the ledger keeps no such
+# facts. The decisions that did ask are stored and can be replayed.
 _APPLIES = """
-    (rule.channels is null or rule.channels ? contact.channel)
+    rule.conditions is null and (rule.targets is null or rule.targets ? 'debtor')
+    and (rule.channels is null or rule.channels ? contact.channel)
     and (rule.purposes is null or rule.purposes ? contact.purpose)
     and rule.valid_from <= contact.local_date
     and (rule.valid_to is null or contact.local_date < rule.valid_to)
