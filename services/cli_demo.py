@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from time import perf_counter
@@ -16,17 +13,12 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.apart import running_apart
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, instants
 from services.demo_report import report
-from services.local import LocalSettings, running
+from services.embedded import LocalSettings
 from services.running import settle_memory
-from shared.adapters.kafka.clients import KafkaClients
-from shared.adapters.kafka.lag import LagWatch
-from shared.adapters.kafka.settings import KafkaSettings
-from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.positions import Positions
+from services.stage import Stage, staged
 from shared.adapters.synthetic import portfolio
 from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres
@@ -61,41 +53,14 @@ async def _demo(home: Path, lines: list[bytes]) -> int:
     )  # fmt: skip
     console = Console()
     began = perf_counter()
-    kafka = KafkaSettings()
-    async with _apart(settings, kafka) if kafka.bootstrap else _together(settings) as stage:
+    async with staged(settings) as stage:
         await _drive(settings, stage, lines, console)
         elapsed = perf_counter() - began
         async with stage.pool.acquire() as conn:
             return await report(conn, home, console, len(lines), elapsed)
 
 
-@dataclass(slots=True)
-class _Stage:
-    """What the driver needs of a suite, whether it is one process or three."""
-
-    pool: Pool
-    url: str
-    wake: Callable[[], None] = lambda: None
-    behind: Callable[[], Awaitable[int]] | None = None
-
-
-@asynccontextmanager
-async def _together(settings: LocalSettings) -> AsyncIterator[_Stage]:
-    async with running(settings) as suite:
-        yield _Stage(suite.pool, f"http://127.0.0.1:{suite.port}", suite.wake)
-
-
-@asynccontextmanager
-async def _apart(settings: LocalSettings, kafka: KafkaSettings) -> AsyncIterator[_Stage]:
-    async with running_apart(settings, kafka.bootstrap or "") as apart, AsyncExitStack() as stack:
-        pool = await Pool.open(apart.dsn, size=2, application="arrears-demo", role="arrears_api")
-        stack.push_async_callback(pool.close)
-        lag = LagWatch(KafkaClients(kafka, "arrears-demo"), Positions(pool))
-        stack.push_async_callback(lag.close)
-        yield _Stage(pool, apart.url, behind=lag.behind)
-
-
-async def _drive(settings: LocalSettings, stage: _Stage, lines: list[bytes], console: Console) -> None:
+async def _drive(settings: LocalSettings, stage: Stage, lines: list[bytes], console: Console) -> None:
     token = DevIssuer(settings.home, audience=settings.auth_audience).make_token(Role.CORE_BANKING)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:

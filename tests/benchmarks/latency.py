@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
 from services.api.dev_issuer import DevIssuer
-from services.local import running
+from services.together import running
 from shared.application.principal import Role
 from tests.benchmarks import feed
 from tests.benchmarks.load import post, run_load

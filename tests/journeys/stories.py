@@ -19,7 +19,9 @@ import orjson
 
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver
-from services.local import LocalSettings, Suite, running
+from services.embedded import LocalSettings
+from services.suite import Suite
+from services.together import running
 from shared.adapters.clock import read_manual_clock
 from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres

@@ -14,7 +14,8 @@ import orjson
 
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, Instant
-from services.local import LocalSettings, running
+from services.embedded import LocalSettings
+from services.together import running
 from shared.adapters.asyncapi import data_schema
 from shared.application.principal import Role
 from shared.domain.event_types import EVENT_TYPES

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from services.local import LocalSettings, running
+from services.embedded import LocalSettings
+from services.together import running
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = 'make() { "$PYTHON" -m services.cli token --role "${3#ROLE=}"; }\n'

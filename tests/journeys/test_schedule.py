@@ -14,7 +14,8 @@ import pytest
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver
 from services.demo_report import LogCheck, check_log
-from services.local import LocalSettings, running
+from services.embedded import LocalSettings
+from services.together import running
 from shared.adapters.postgres import digest, invariants
 from shared.adapters.postgres.digest import StepKey
 from shared.application.principal import Role

@@ -19,7 +19,9 @@ import httpx
 
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, Instant
-from services.local import LocalSettings, Suite, running
+from services.embedded import LocalSettings
+from services.suite import Suite
+from services.together import running
 from shared.adapters.postgres.migrate import SCHEMA
 from shared.adapters.postgres.shelf import seed_documents
 from shared.application.principal import Role
