@@ -39,20 +39,26 @@ class TopicClash(RuntimeError):
 
 async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
     """Make the topics that are missing, and check the others. Raises TopicClash."""
-    found = {each["topic"]: each for each in await admin.describe_topics()}
+    found = await _found(admin)
     missing = [topic for topic in ALL if settings.topic(topic.name) not in found]
     if missing and not settings.create_topics:
         names = ", ".join(settings.topic(topic.name) for topic in missing)
         raise TopicClash(f"topics are missing: {names}; make them, or set ARREARS_KAFKA_CREATE_TOPICS=true")
-    if missing:
-        await _make(admin, missing, settings)
+    if missing and not await _make(admin, missing, settings):
+        found = await _found(admin)
     for topic in ALL:
         name = settings.topic(topic.name)
         if topic.ours and name in found:
-            _check(name, len(found[name]["partitions"]), settings.partitions)
+            _check(name, found[name], settings.partitions)
 
 
-async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
+async def _found(admin: Any) -> dict[str, int]:
+    """Topics to the number of their partitions."""
+    return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+
+
+async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> bool:
+    """Whether all are as we made them: false when another process was quicker with some."""
     answer = await admin.create_topics(
         [
             NewTopic(
@@ -69,10 +75,16 @@ async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> Non
             for topic in topics
         ]
     )
+    alone = True
     for name, code, *more in answer.topic_errors:
         error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:  # another process was quicker
+        if error is TopicAlreadyExistsError:
+            alone = False
+        elif code and error.retriable:
+            raise error(f"the topic {name} could not be made yet")
+        elif code:
             raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
+    return alone
 
 
 def _check(name: str, partitions: int, wanted: int) -> None:
