@@ -43,6 +43,7 @@ from shared.application.retrying import Retrier
 from shared.domain.announcement import Announcement
 from shared.domain.event_types import EVENT_TYPES
 from shared.runtime.supervisor import Supervisor
+from tests.adapters.records import tell
 from tests.conftest import Database
 
 DELINQUENT = "arrears.account.delinquent.v1"
@@ -145,6 +146,10 @@ class Office:
         await self.pool.execute("update parked set not_before = clock_timestamp()")
         return await Retrier(self.work, consumer.name, retrying.own_events(consumer, read_parked)).retry_due()
 
+    def opened(self, sealed: bytes, row: str) -> bytes:
+        """What was kept of an unreadable record."""
+        return self.work._cipher.decrypt_bytes("unreadable", "raw", row, sealed)
+
     async def unsent(self) -> int:
         count: int = await self.pool.fetchval("select count(*) from outbox where sent_at is null")
         return count
@@ -225,18 +230,11 @@ class OverKafka:
 
     async def meet(self) -> None:
         """The topics are there, and the database knows who reads them. A broker just started needs a moment."""
-        await until(self._met, what="the broker's coordinator")
+        await until_met(self.epoch)
         async with self.office.work() as tx:
             for consumer in self.consumers:
                 topics = {kind: self.settings.topic(topic) for kind, topic in consumer.types.items()}
                 await tx.declare_consumer(consumer.name, topics)
-
-    async def _met(self) -> bool:
-        try:
-            await self.epoch.ensure()
-        except KafkaError:
-            return False
-        return True
 
     def relay(self, holder: str = "relay-1", **changes: Any) -> tuple[KafkaRelay, Publisher]:
         publisher = Publisher(self.clients, deadline=changes.pop("deadline", 20.0))
@@ -290,6 +288,19 @@ class OverKafka:
     async def forget_places(self) -> None:
         """As after a crash between the commit of what was applied and the note of how far that was."""
         await self.office.pool.execute("update consumer_offsets set next_offset = 0")
+        for consumer in self.consumers:  # a broker that knows more would mean that the database was restored
+            await tell(self.clients, consumer.name, 0)
+
+
+async def until_met(epoch: EpochWatch) -> None:
+    async def met() -> bool:
+        try:
+            await epoch.ensure()
+        except (KafkaError, OSError):
+            return False
+        return True
+
+    await until(met, what="the broker's answer")
 
 
 @asynccontextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.domain.announcement import TOPICS
 
 INBOUND = "arrears.inbound"
+SEEN_WITHIN = 100  # looks, ten a second
 _DAY = 24 * 60 * 60 * 1000
 
 
@@ -44,12 +46,12 @@ async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
     if missing and not settings.create_topics:
         names = ", ".join(settings.topic(topic.name) for topic in missing)
         raise TopicClash(f"topics are missing: {names}; make them, or set ARREARS_KAFKA_CREATE_TOPICS=true")
-    if missing and not await _make(admin, missing, settings):
-        found = await _found(admin)
+    if missing:
+        await _make(admin, missing, settings)
+        found = await _all_found(admin, settings)
     for topic in ALL:
-        name = settings.topic(topic.name)
-        if topic.ours and name in found:
-            _check(name, found[name], settings.partitions)
+        if topic.ours:
+            _check(settings.topic(topic.name), found[settings.topic(topic.name)], settings.partitions)
 
 
 async def _found(admin: Any) -> dict[str, int]:
@@ -57,8 +59,18 @@ async def _found(admin: Any) -> dict[str, int]:
     return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
 
 
-async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> bool:
-    """Whether all are as we made them: false when another process was quicker with some."""
+async def _all_found(admin: Any, settings: KafkaSettings) -> dict[str, int]:
+    """Once every topic is seen: the controller knows one sooner than the brokers do. Raises KafkaTimeoutError."""
+    for _ in range(SEEN_WITHIN):
+        found = await _found(admin)
+        if all(settings.topic(topic.name) in found for topic in ALL):
+            return found
+        await asyncio.sleep(0.1)
+    raise KafkaTimeoutError("topics that were made are not seen")
+
+
+async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
+    """Whatever another process was quicker with is left to be checked."""
     answer = await admin.create_topics(
         [
             NewTopic(
@@ -75,16 +87,13 @@ async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> boo
             for topic in topics
         ]
     )
-    alone = True
     for name, code, *more in answer.topic_errors:
         error = for_code(code)
-        if error is TopicAlreadyExistsError:
-            alone = False
-        elif code and error.retriable:
+        if not code or error is TopicAlreadyExistsError:
+            continue
+        if error.retriable:
             raise error(f"the topic {name} could not be made yet")
-        elif code:
-            raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
-    return alone
+        raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
 
 
 def _check(name: str, partitions: int, wanted: int) -> None:
