@@ -126,7 +126,7 @@ class Office:
     async def noted(self, consumer: str, kind: str | None = None) -> dict[str, list[int]]:
         """What reached a consumer, by customer, in the order in which it was applied."""
         rows = await self.pool.fetch(
-            "select customer_id, n from noted where consumer = $1 and type = coalesce($2, type) order by entry",
+            "select customer_id, n from noted where consumer = $1 and ($2::text is null or type = $2) order by entry",
             *(consumer, kind),
         )
         found: dict[str, list[int]] = {}

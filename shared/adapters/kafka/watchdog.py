@@ -45,12 +45,12 @@ class Watchdog:
             await self._look_at_positions(now)
             return
         self._seen = {}
-        if self._unassigned_since is None:
+        if not await self._broker_answers():
+            self._unassigned_since = None
+        elif self._unassigned_since is None:
             self._unassigned_since = now
         elif now - self._unassigned_since > self._patience:
-            if await self._broker_answers():
-                raise StuckError("the group gave us no assignment")
-            self._unassigned_since = None
+            raise StuckError("the group gave us no assignment")
 
     async def _broker_answers(self) -> bool:
         try:
