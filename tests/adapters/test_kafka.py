@@ -46,12 +46,6 @@ kafka_needed = pytest.mark.kafka
 SOMEWHERE = KafkaSettings(bootstrap="127.0.0.1:1")
 
 
-@pytest.fixture
-async def office(database: Database, tmp_path: Path) -> AsyncIterator[Office]:
-    async with Office.open(database, tmp_path) as office:
-        yield office
-
-
 # What the library would do, and what would be lost by it.
 CONSUMER_DEFAULTS = {
     "enable_auto_commit": (True, "what was handed out, and not finished"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,15 +23,8 @@ from tests.adapters.transports import (
     supervised,
     until,
 )
-from tests.conftest import Database
 
 TOPIC = "arrears.account"
-
-
-@pytest.fixture
-async def office(database: Database, tmp_path: Path) -> AsyncIterator[Office]:
-    async with Office.open(database, tmp_path) as office:
-        yield office
 
 
 async def claim(office: Office, holder: str, partitions: Sequence[tuple[str, int]] = (("t", 0), ("t", 1))) -> Any:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,14 +20,6 @@ from shared.adapters.kafka.watchdog import LONGEST_BATCH, StuckError, Watchdog
 from tests.adapters.reading import TOPIC, Reader, has_read, reading
 from tests.adapters.records import write
 from tests.adapters.transports import DELINQUENT, Office, OverKafka, kafka_settings, lag_of, supervised, until
-from tests.conftest import Database
-
-
-@pytest.fixture
-async def office(database: Database, tmp_path: Path) -> AsyncIterator[Office]:
-    async with Office.open(database, tmp_path) as office:
-        yield office
-
 
 BACKLOG = 50_000
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +19,9 @@ from tests.adapters.transports import (
     kafka_settings,
     until,
 )
-from tests.conftest import Database
 
 Wire = InProcess | OverKafka
 CUSTOMERS = [f"C{number}" for number in range(6)]
-
-
-@pytest.fixture
-async def office(database: Database, tmp_path: Path) -> AsyncIterator[Office]:
-    async with Office.open(database, tmp_path) as office:
-        yield office
 
 
 @pytest.fixture(params=["in process", pytest.param("kafka", marks=pytest.mark.kafka)])

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -80,8 +81,9 @@ class Office:
     async def open(cls, database: Database, home: Path) -> AsyncIterator[Office]:
         owner = await asyncpg.connect(database.owner_dsn)
         await owner.execute(
-            "create table arrears.noted (entry bigserial, consumer text, event_id text, type text, customer_id text,"
-            " n int); grant all on arrears.noted, arrears.noted_entry_seq to public"
+            "create table if not exists arrears.noted"
+            " (entry bigserial, consumer text, event_id text, type text, customer_id text, n int);"
+            "grant all on arrears.noted, arrears.noted_entry_seq to public"
         )
         await owner.close()
         pool = await Pool.open(database.dsn(), size=12)
@@ -221,6 +223,7 @@ class OverKafka:
     clients: KafkaClients = field(init=False)
     epoch: EpochWatch = field(init=False)
     loops: dict[str, ConsumerLoop] = field(default_factory=dict)
+    supervisor: Supervisor | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
@@ -255,7 +258,8 @@ class OverKafka:
         self._stack.push_async_callback(publisher.close)
         self.loops = {consumer.name: self.loop(consumer) for consumer in self.consumers}
         tasks = {name: loop.run for name, loop in self.loops.items()}
-        await self._stack.enter_async_context(supervised({"relay": relay.run, **tasks}))
+        tasks |= {"relay": relay.run, "epoch": partial(self.epoch.watch, every=0.5)}
+        self.supervisor = await self._stack.enter_async_context(supervised(tasks))
 
     async def stop(self) -> None:
         await self._stack.aclose()
