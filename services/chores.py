@@ -121,7 +121,7 @@ async def beat(pool: Pool, instance: str, stop: asyncio.Event, *, every: float =
     while not stop.is_set():
         async with pool.acquire() as conn:
             await workers.beat(conn, instance)
-            gone = await workers.bury_neighbours(conn, host, process_identity.is_alive)
+            gone = await workers.bury_neighbours(conn, host, process_identity.is_gone)
         if gone:
             log.warning("workers.buried", instances=gone)
         with contextlib.suppress(TimeoutError):

@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from services import chores
@@ -72,7 +72,8 @@ async def open_process(service: str, settings: ServiceSettings, pool_size: int, 
 
 async def _enter(pool: Pool, instance: str, service: str, settings: ServiceSettings, stack: AsyncExitStack) -> int:
     me = process_identity.this_process()
-    born = workers.Birth(me.host, me.pid, me.birth, settings.worker_name)
+    named = workers.Birth(name=settings.worker_name)
+    born = replace(named, host=me.host, pid=me.pid, birth=me.birth) if me is not None else named
     async with pool.acquire() as conn:
         fence = await workers.register(conn, instance, service, born)
 

@@ -13,16 +13,18 @@ from aiokafka.errors import KafkaError
 from services.process import Process
 from services.settings import CannotStart
 from shared.adapters.kafka.clients import KafkaClients
-from shared.adapters.kafka.consumer import ConsumerLoop, Take, Watchdog
+from shared.adapters.kafka.consumer import ConsumerLoop, Take
 from shared.adapters.kafka.pairing import EpochWatch
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.adapters.kafka.taking import own_events
 from shared.adapters.kafka.topics import TopicClash
+from shared.adapters.kafka.watchdog import Watchdog
 from shared.adapters.postgres.epochs import Epochs
 from shared.application.pipeline import Consumer
 
 REACHED_WITHIN = 60.0  # seconds; a broker that is started together with us needs some, its coordinator more
 RETRY_AFTER = 0.5
+CONSUMERS = ("intake", "scheduler", "notifier")
 log = structlog.get_logger(__name__)
 
 
@@ -41,7 +43,7 @@ async def open_kafka(process: Process) -> Kafka:
     if settings.bootstrap is None:
         raise CannotStart("set ARREARS_KAFKA_BOOTSTRAP: services in processes of their own talk over Kafka")
     clients = KafkaClients(settings, process.instance)
-    epoch = EpochWatch(clients, Epochs(process.pool))
+    epoch = EpochWatch(clients, Epochs(process.pool), consumers=CONSUMERS)
     deadline = monotonic() + REACHED_WITHIN
     while True:
         try:
@@ -75,11 +77,20 @@ async def add_consumer(
     delivered: Callable[[], None] = lambda: None,
 ) -> None:
     """A group member under the supervisor; its watchdog ends the process when it is stuck."""
+    if name not in CONSUMERS:
+        raise ValueError(f"the pairing does not know the consumer {name}")
     topics = {kind: kafka.settings.topic(topic) for kind, topic in types.items()}
     async with process.work() as tx:
         await tx.declare_consumer(name, topics)
     loop = ConsumerLoop(
-        kafka.clients, process.work, name, set(topics.values()), take, holder=process.instance, delivered=delivered
+        kafka.clients,
+        process.work,
+        name,
+        set(topics.values()),
+        take,
+        holder=process.instance,
+        delivered=delivered,
+        meet=kafka.epoch.ensure,
     )
     watchdog = Watchdog(loop)
     process.supervisor.add(f"consumer {name}", loop.run)

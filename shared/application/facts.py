@@ -58,7 +58,7 @@ def read_event(raw: bytes, now: datetime) -> InboundEvent | Refused:
         return Refused((Problem("", f"is larger than {MAX_EVENT_BYTES} bytes"),))
     try:
         envelope = _envelope.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Refused((_problem(error, ""),))
     problems = list(_envelope_problems(envelope))
     if problems:
@@ -70,7 +70,7 @@ def read_fact(source: str, event_id: str, kind: str, data: bytes, now: datetime)
     """The data of an event whose envelope was read elsewhere (a CSV line, Kafka headers)."""
     try:
         fact: Fact = _facts[kind].decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Refused((_problem(error, "/data"),), source, event_id)
     if b"\\u0000" in data and _holds_nul(msgspec.json.decode(data)):
         return Refused((Problem("/data", "must not contain the character NUL"),), source, event_id)
@@ -120,6 +120,8 @@ def _envelope_problems(envelope: _Envelope) -> list[Problem]:
 def _problem(error: Exception, at: str) -> Problem:
     if isinstance(error, UnicodeDecodeError):
         return Problem(at, "is not valid UTF-8")
+    if isinstance(error, RecursionError):
+        return Problem(at, "is nested too deeply")
     what, _, rest = str(error).partition(" - at `")
     path = rest.rstrip("`").removeprefix("$").replace("[", "/").replace("]", "").replace(".", "/")
     return Problem(at + path, what)

@@ -66,7 +66,11 @@ class Consumer:
 
 async def consume(work: UnitOfWork, consumer: Consumer, events: Sequence[OurEvent]) -> None:
     """Apply or park every event. Returns only when each is committed as one or the other."""
-    mine = [event for event in events if event.type in consumer.handlers]
+    first_of_each: dict[str, OurEvent] = {}  # the inbox tells batches apart, not the copies within one
+    for event in events:
+        if event.type in consumer.handlers:
+            first_of_each.setdefault(event.id, event)
+    mine = list(first_of_each.values())
     if not mine:
         return
     try:

@@ -8,6 +8,7 @@ event, can not be known.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import dropwhile, islice
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,7 +20,8 @@ from shared.application.sending_desk import Desk
 from shared.application.settling import announce_end
 from shared.domain.message import attempt_id
 
-TRIES_ASKED = 8  # of a message; ids of attempts follow from the message and the number of the try
+TRIES_ASKED = 8  # of a message, from the coming one on: what came of those before, the database knows
+MOST_TRIES = 10_000  # a throttled message may come to many
 ASKED_AT_ONCE = 200
 log = structlog.get_logger(__name__)
 
@@ -45,17 +47,23 @@ async def leave_out_known(tx: RecoveryStore, book: Book, desks: Sequence[Desk]) 
 async def ask_then_submit(
     gateway: Gateway, batch: Sequence[Submission], still_allowed: Callable[[], bool]
 ) -> list[Outcome]:
-    """Submit only what the provider says it does not have, under any try's reference; the rest is as it says."""
-    asked = {
-        submission.reference: [str(attempt_id(UUID(submission.message_group), n)) for n in range(1, TRIES_ASKED + 1)]
-        for submission in batch
-    }
+    """Submit only what the provider says it does not have, under the reference of this try or of one that may have
+    followed it before the restore; the rest is as it says."""
+    asked = {submission.reference: _references(submission) for submission in batch}
     answers = await _ask(gateway, [reference for references in asked.values() for reference in references])
     known = {own: _known(references, answers) for own, references in asked.items()}
     free = [submission for submission in batch if known[submission.reference] is None]
     submitted = await gateway.submit(free, still_allowed) if free else []
     outcomes = dict(zip((submission.reference for submission in free), submitted, strict=True))
     return [known[submission.reference] or outcomes[submission.reference] for submission in batch]
+
+
+def _references(submission: Submission) -> list[str]:
+    """Ids of attempts follow from the message and the number of the try."""
+    message = UUID(submission.message_group)
+    tries = (str(attempt_id(message, number)) for number in range(1, MOST_TRIES))
+    coming = dropwhile(lambda reference: reference != submission.reference, tries)
+    return list(islice(coming, TRIES_ASKED)) or [submission.reference]
 
 
 async def _ask(gateway: Gateway, references: Sequence[str]) -> dict[str, Receipt | None]:

@@ -110,7 +110,7 @@ def own_events(consumer: Consumer, read: Any) -> Any:
 
     async def apply(tx: Any, book: Book, parked: Parked) -> None:
         event: OurEvent = read(parked)
-        await tx.take(consumer.name, [(SOURCE, event.id)])
-        await run_use_cases(tx, book, consumer, [event])
+        if await tx.take(consumer.name, [(SOURCE, event.id)]):
+            await run_use_cases(tx, book, consumer, [event])
 
     return apply

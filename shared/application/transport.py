@@ -53,13 +53,20 @@ class Pairing(StrEnum):
 Committed = Mapping[tuple[str, str, int], int]
 """(consumer, topic, partition) to the offset that the broker knows the consumer at."""
 
+Ends = Mapping[tuple[str, int], int]
+"""(topic, partition) to the offset that its log ends at; what is not there is missing or empty."""
 
-def compare(known: Epoch | None, cluster_id: str, committed: Committed, ours: Committed) -> Pairing:
-    """Judge the pairing. ``ours`` is how far the database knows each consumer; the database commits first, so a broker
-    that is ahead of it has seen a later state of it than it is in now."""
+
+def compare(known: Epoch | None, cluster_id: str, committed: Committed, ours: Committed, ends: Ends) -> Pairing:
+    """Judge the pairing. ``ours`` is how far the database knows each consumer.
+
+    A log that ends before is another one, though the cluster may have been given its predecessor's id. The database
+    commits first, so a broker that is ahead of it has seen a later state of it than it is in now."""
     if known is None:
         return Pairing.FIRST
     if known.cluster_id != cluster_id:
+        return Pairing.WIPED
+    if any(offset > ends.get((topic, partition), 0) for (_, topic, partition), offset in ours.items()):
         return Pairing.WIPED
     if any(offset > ours.get(partition, 0) for partition, offset in committed.items()):
         return Pairing.RESTORED

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+_LINUX = Path("/proc/self/stat").exists()
 _DEAD_STATES = ("Z", "X", "x")  # killed, and not yet buried by its parent
 
 
@@ -25,9 +26,11 @@ class Identity:
     birth: str
 
 
-def this_process() -> Identity:
+def this_process() -> Identity | None:
+    """None where it can not be told apart from the next one with its number."""
     pid = os.getpid()
-    return Identity(host_name(), pid, birth_of(pid) or "")
+    birth = birth_of(pid)
+    return None if birth is None else Identity(host_name(), pid, birth)
 
 
 def host_name() -> str:
@@ -41,14 +44,32 @@ def host_name() -> str:
 
 
 def birth_of(pid: int) -> str | None:
-    """When a living process was born, in the kernel's ticks since the boot; None when it does not live (any more)."""
-    try:
-        # After the name, which may hold anything, in brackets: the state is the first field, the birth the twentieth.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None if Path("/proc/self/stat").exists() else _birth_elsewhere(pid)
+    """When a process that lives was born, in the kernel's ticks since the boot; None when it does not live (any more),
+    or is hidden from us."""
+    fields = _stat(pid)
+    if fields is None:
+        return None if _LINUX else _birth_elsewhere(pid)
     # A zombie's other threads may still be on their way out, and write until they are.
     return None if fields[0] in _DEAD_STATES and fields[17] in ("0", "1") else fields[19]
+
+
+def is_gone(pid: int, birth: str) -> bool:
+    """Is the very process known to have ended? Asked of one with this machine's ``host_name``.
+
+    A hardened machine hides the processes of other users (``hidepid``, systemd's ``ProtectProc``). One that we can not
+    see is gone only if the kernel says that nobody has its number, which it does not hide."""
+    found = birth_of(pid)
+    if found is None and _stat(pid) is None:
+        return not _exists(pid)
+    return found != birth
+
+
+def _stat(pid: int) -> list[str] | None:
+    """From the state on, which comes after the name in brackets; the name may hold anything."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
 
 
 def _birth_elsewhere(pid: int) -> str | None:
@@ -58,6 +79,11 @@ def _birth_elsewhere(pid: int) -> str | None:
         return None
 
 
-def is_alive(pid: int, birth: str) -> bool:
-    """Does the very process still live? Asked of one with this machine's ``host_name``."""
-    return birth_of(pid) == birth
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

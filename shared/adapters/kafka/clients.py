@@ -87,8 +87,8 @@ class KafkaClients:
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[Any]:
         admin = AIOKafkaAdminClient(**self.settings.connection(), client_id=self._name, request_timeout_ms=10_000)
-        await admin.start()
         try:
+            await admin.start()
             yield admin
         finally:
             await admin.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from shared.adapters.kafka.clients import KafkaClients
+from shared.adapters.kafka.closing import end_consumer
 from shared.application.transport import Claim, Fenced, GuardedWork
 
 DRAIN = 15.0  # seconds that a rebalance waits for the batch under way; below the rebalance time-out
@@ -30,12 +32,13 @@ Take = Callable[[Any, UUID, Sequence[Any]], Awaitable[None]]
 """(guarded unit of work, epoch, records in their order): returns when each is committed as applied, parked or kept."""
 
 
-class StuckError(RuntimeError):
-    """The consumer does not get on, and nothing but a new process will help; the message says what was seen."""
+async def _known_already() -> None:
+    """For a loop whose pairing somebody else looks after."""
 
 
 class ConsumerLoop:
-    """One member of a consumer's group. ``delivered`` is called after each batch."""
+    """One member of a consumer's group. ``delivered`` is called after each batch; ``meet`` compares database and broker
+    before anything is read, and when the log is not what it was."""
 
     def __init__(
         self,
@@ -47,90 +50,105 @@ class ConsumerLoop:
         *,
         holder: str,
         delivered: Callable[[], None] = lambda: None,
+        meet: Callable[[], Awaitable[object]] = _known_already,
     ) -> None:
-        self._clients = clients
+        self.clients = clients
         self._work = work
         self._consumer = consumer
         self._topics = sorted(topics)
         self._take = take
         self._holder = holder
         self._delivered = delivered
-        self._kafka: Any = None
+        self._meet = meet
+        self.kafka: Any = None
         self._claims: dict[TopicPartition, Claim] = {}
         self._epoch: UUID | None = None
         self._ready = asyncio.Event()  # claims are taken and positions set
-        self._idle = asyncio.Event()  # no batch is under way
+        self._idle = asyncio.Event()  # no batch is under way, and no look at the claims
         self._idle.set()
+        self._failure: Exception | None = None  # of a claim
         self._checked = 0.0
         self.assigned_at: float | None = None
         self.polled_at = monotonic()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until told to stop. Raises when it can not go on; whoever supervises starts it again, as a new member."""
-        self._kafka = self._clients.consumer(self._consumer)
-        self._kafka.subscribe(self._topics, listener=_Listener(self))
-        self.assigned_at, self.polled_at = None, monotonic()
+        await self._meet()
+        kafka = self.kafka = self.clients.consumer(self._consumer)
+        self._failure, self.polled_at = None, monotonic()
         try:
-            await self._kafka.start()
+            kafka.subscribe(self._topics, listener=_Listener(self, kafka))
+            await kafka.start()
             while not stop.is_set():
-                await self._step(stop)
+                await self._step()
         finally:
-            self._claims, self.assigned_at = {}, None
-            self._ready.clear()
-            with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(self._kafka.stop(), DRAIN)
+            self._forget()
+            await end_consumer(kafka)
 
     @property
     def partitions(self) -> list[TopicPartition]:
         return sorted(self._claims)
 
-    async def _step(self, stop: asyncio.Event) -> None:
+    async def _step(self) -> None:
         if not self._ready.is_set():
+            self.kafka._coordinator.check_errors()  # nobody reads, so nobody else would be told of them
+            if self._failure is not None:
+                raise self._failure
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), 0.2)
             return
-        claims = dict(self._claims)
         try:
             self.polled_at = monotonic()
-            fetched = await self._kafka.getmany(timeout_ms=200, max_records=self._clients.settings.batch)
+            fetched = await self.kafka.getmany(timeout_ms=200, max_records=self.clients.settings.batch)
             self.polled_at = monotonic()
         except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
             await self._find_way(error)
             return
-        if not self._ready.is_set() or claims != self._claims:
-            return  # a rebalance came between; whoever has the partitions now reads these again
-        if not fetched:
-            await self._check_claims(claims)
-            return
+        if not self._ready.is_set():
+            return  # a rebalance came between; its claims set every position anew
+        # Nothing else has run since these were handed out: they belong to the claims as they are now, also when a
+        # rebalance began and ended while we waited. Dropping them would be a gap, because the position is past them.
         self._idle.clear()
         try:
-            await self._apply(fetched, claims)
+            if fetched:
+                await self._apply(fetched, {partition: self._claims[partition] for partition in fetched})
+            else:
+                await self._look_around()
         finally:
             self._idle.set()
 
-    async def _apply(self, fetched: Mapping[TopicPartition, Sequence[Any]], claims: Mapping[Any, Claim]) -> None:
-        touched = [claims[partition] for partition in fetched]
+    async def _apply(
+        self, fetched: Mapping[TopicPartition, Sequence[Any]], claims: Mapping[TopicPartition, Claim]
+    ) -> None:
+        places = {partition: await self.kafka.position(partition) for partition in claims}
         records = [record for records in fetched.values() for record in records]
-        ends = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
-        work = GuardedWork(self._work, self._consumer, touched)
+        held = list(claims.values())
         assert self._epoch is not None  # noqa: S101 - set with the claims
         try:
-            await self._take(work, self._epoch, records)
-            async with self._work() as tx:
-                await tx.advance_claims(self._consumer, touched, {(p.topic, p.partition): n for p, n in ends.items()})
+            await self._take(GuardedWork(self._work, self._consumer, held), self._epoch, records)
+            await self._advance(claims, places)
         except Fenced:
             raise
         except Exception as error:
-            await self._note_error(touched, error)
+            await self._note_error(held, error)
             raise
         self._delivered()
-        await self._tell_broker(ends)
+        await self._tell_broker(places)
 
-    async def _tell_broker(self, ends: Mapping[TopicPartition, int]) -> None:
+    async def _advance(self, claims: Mapping[TopicPartition, Claim], places: Mapping[TopicPartition, int]) -> None:
+        """Write down how far the claimed partitions are. Raises Fenced."""
+        ends = {(partition.topic, partition.partition): place for partition, place in places.items()}
+        async with self._work() as tx:
+            await tx.advance_claims(self._consumer, list(claims.values()), ends)
+        for partition, claim in claims.items():
+            if self._claims.get(partition) is claim:
+                self._claims[partition] = replace(claim, next_offset=places[partition])
+
+    async def _tell_broker(self, places: Mapping[TopicPartition, int]) -> None:
         """For lag monitors and for noticing that a database was restored; nothing reads on from it."""
         try:
             async with asyncio.timeout(COMMIT_WITHIN):
-                await self._kafka.commit(dict(ends))
+                await self.kafka.commit(dict(places))
         except (KafkaError, IllegalStateError, TimeoutError) as error:
             log.warning("kafka.commit_failed", consumer=self._consumer, error=type(error).__name__)
 
@@ -139,13 +157,20 @@ class ConsumerLoop:
             async with self._work() as tx:
                 await tx.note_consumer_error(self._consumer, claims, type(error).__name__)
 
-    async def _check_claims(self, claims: Mapping[Any, Claim]) -> None:
-        """An idle consumer would not notice that an epoch has ended. Raises Fenced."""
+    async def _look_around(self) -> None:
+        """An idle consumer would not notice that an epoch has ended; nor would anybody see that it is past what is no
+        event, such as the marks of somebody's transactions. Raises Fenced."""
         if monotonic() - self._checked < CHECK_EVERY:
             return
         self._checked = monotonic()
+        claims = dict(self._claims)
+        places = {partition: await self.kafka.position(partition) for partition in claims}
+        moved = {partition: place for partition, place in places.items() if place != claims[partition].next_offset}
         async with self._work() as tx:
             await tx.hold_claims(self._consumer, list(claims.values()))
+        if moved:
+            await self._advance({partition: claims[partition] for partition in moved}, moved)
+            await self._tell_broker(moved)
 
     async def claim(self, partitions: Collection[TopicPartition]) -> None:
         """Take the partitions over and read on from where the database says."""
@@ -155,14 +180,17 @@ class ConsumerLoop:
             )
         by_partition = {TopicPartition(claim.topic, claim.partition): claim for claim in claims}
         fresh = [partition for partition, claim in by_partition.items() if claim.next_offset is None]
-        begins = await self._kafka.beginning_offsets(fresh) if fresh else {}
+        begins = await self.kafka.beginning_offsets(fresh) if fresh else {}
         for partition, claim in by_partition.items():
-            begin: int = begins.get(partition, 0)
-            self._kafka.seek(partition, begin if claim.next_offset is None else claim.next_offset)
+            self.kafka.seek(partition, begins[partition] if claim.next_offset is None else claim.next_offset)
         self._claims, self._epoch, self._checked = by_partition, epoch, monotonic()
         self.assigned_at = monotonic()
         self._ready.set()
         log.info("kafka.assigned", consumer=self._consumer, partitions=len(by_partition))
+
+    def give_up(self, error: Exception) -> None:
+        """Without its claims it must not read: end it, so that it is started again as a new member."""
+        self._failure = error
 
     async def let_go(self) -> None:
         """Finish the batch under way, within bounds, then hold nothing any more."""
@@ -172,17 +200,28 @@ class ConsumerLoop:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("kafka.drain_ran_out", consumer=self._consumer)
-        self._claims = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._claims, self._epoch, self.assigned_at = {}, None, None
+        self._ready.clear()
 
     async def _find_way(self, error: KafkaError) -> None:
-        """Our place is outside of what the broker keeps: read on from the nearest end of it, and say so aloud."""
+        """Our place is outside of what the broker keeps: read on from its beginning, and say so aloud.
+
+        Before it, what lay between was dropped by age. Behind its end, it is another log than the one we were in, or
+        one that lost its end: what we have not seen of it may lie anywhere, and what we have seen is dropped again."""
         if isinstance(error, NoOffsetForPartitionError):
             return  # asked before the position was set
         for partition, wanted in error.args[0].items():
-            first = (await self._kafka.beginning_offsets([partition]))[partition]
-            last = (await self._kafka.end_offsets([partition]))[partition]
-            going_on = first if wanted < first else last
-            self._kafka.seek(partition, going_on)
+            claim = self._claims.get(partition)
+            first = (await self.kafka.beginning_offsets([partition]))[partition]
+            last = (await self.kafka.end_offsets([partition]))[partition]
+            if wanted > last:
+                await self._meet()
+            if claim is None or self._claims.get(partition) is not claim:
+                return  # a rebalance came between
+            self.kafka.seek(partition, first)
             log.error(
                 "kafka.gap", consumer=self._consumer, topic=partition.topic, partition=partition.partition,
                 wanted=wanted, kept_from=first, kept_to=last,
@@ -192,70 +231,18 @@ class ConsumerLoop:
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Called inside the rebalance, which swallows what it raises; takes no lock that the loop could hold."""
 
-    def __init__(self, loop: ConsumerLoop) -> None:
+    def __init__(self, loop: ConsumerLoop, kafka: Any) -> None:
         self._loop = loop
+        self._kafka = kafka
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        await self._loop.let_go()
+        if self._loop.kafka is self._kafka:
+            await self._loop.let_go()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        pause = 0.1
-        while True:  # the assignment stands; without claims nothing is read, and the watchdog sees it
-            try:
-                await self._loop.claim(assigned)
-            except Exception:
-                log.exception("kafka.claim_failed")
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
-                if pause >= 2.0:
-                    return
-            else:
-                return
-
-
-class Watchdog:
-    """Ends a process whose consumer is alive but does not get on: states that the library does not leave by itself."""
-
-    def __init__(self, loop: ConsumerLoop, *, patience: float = 90.0, every: float = 10.0) -> None:
-        self._loop = loop
-        self._patience = patience
-        self._every = every
-        self._seen: dict[TopicPartition, tuple[int, float]] = {}  # position, and when it was first seen there
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Raises StuckError."""
-        unassigned_since: float | None = None
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._every)
-                return
-            now = monotonic()
-            unassigned_since = None if self._loop.assigned_at is not None else (unassigned_since or now)
-            if unassigned_since is not None and now - unassigned_since > self._patience:
-                raise StuckError("the group gave us no assignment")
-            if now - self._loop.polled_at > max(self._patience, 120.0) and self._loop.assigned_at is not None:
-                raise StuckError("nothing was read for too long")
-            await self._look_at_positions(now)
-
-    async def _look_at_positions(self, now: float) -> None:
-        kafka, partitions = self._loop._kafka, self._loop.partitions
-        if not partitions:
-            self._seen = {}
-            return
+        if self._loop.kafka is not self._kafka:
+            return  # of a member that has ended
         try:
-            async with asyncio.timeout(self._every):
-                ends = await kafka.end_offsets(partitions)
-                places = {partition: await kafka.position(partition) for partition in partitions}
-        except (KafkaError, TimeoutError, IllegalStateError, AssertionError):
-            return  # the broker is away, or a rebalance came between: nothing is known, so nothing is concluded
-        for partition, place in places.items():
-            first_seen = self._seen.get(partition, (None, now))
-            if first_seen[0] != place or place >= ends[partition]:
-                self._seen[partition] = (place, now)
-            elif now - first_seen[1] > self._patience:
-                raise StuckError(
-                    f"the position in {partition.topic}/{partition.partition} stands, and the end moves on"
-                )
-
-    def ready(self) -> bool:
-        return self._loop.assigned_at is not None
+            await self._loop.claim(assigned)
+        except Exception as error:  # noqa: BLE001 - raised where it is seen: by the loop
+            self._loop.give_up(error)

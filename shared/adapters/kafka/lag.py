@@ -22,9 +22,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from shared.adapters.kafka.clients import KafkaClients
+from shared.adapters.kafka.closing import end_consumer
 
 PATIENCE = 10.0  # seconds for one measurement
-PEEK = 2.0  # seconds for reading the oldest unprocessed events
+PEEK = 2.0  # seconds for reading the oldest unprocessed event of a partition
+PEEKS = 5.0  # seconds for those of all; the ages that did not fit in are unknown, the lags are not
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,10 @@ class Reading:
     at: datetime
     partitions: tuple[PartitionLag, ...]
     error: str | None = None
+
+
+class Astray(RuntimeError):
+    """A log ends before where a consumer is: it is another one, and how far behind it is nobody can say."""
 
 
 class LagWatch(Collector):
@@ -118,7 +124,7 @@ class LagWatch(Collector):
         """How many events consumers have still to process. Raises when that can not be known."""
         topics, positions = await self._places.read()
         ends, begins, places = await self._look(topics, positions)
-        return sum(max(0, ends[p] - places.get((c, p), begins[p])) for c, p in _watched(topics, ends))
+        return sum(_lag(max(places.get((c, p), 0), begins[p]), ends[p]) for c, p in _watched(topics, ends))
 
     async def _measure(self) -> list[PartitionLag]:
         topics, positions = await self._places.read()
@@ -130,9 +136,9 @@ class LagWatch(Collector):
         self._before = (now, places)
         found = []
         for consumer, partition in _watched(topics, ends):
-            place = max(places.get((consumer, partition), begins[partition]), begins[partition])
-            lag = max(0, ends[partition] - place)
-            age = await self._age(partition, place) if lag else None
+            place = max(places.get((consumer, partition), 0), begins[partition])
+            lag = _lag(place, ends[partition])
+            age = await self._age(partition, place, now + PEEKS - monotonic()) if lag else None
             found.append(
                 PartitionLag(
                     consumer,
@@ -165,13 +171,15 @@ class LagWatch(Collector):
         }
         return ends, begins, places
 
-    async def _age(self, partition: TopicPartition, place: int) -> int | None:
-        """How long the event at ``place`` has waited; None when it can not be read in time."""
+    async def _age(self, partition: TopicPartition, place: int, left: float) -> int | None:
+        """How long the event at ``place`` has waited; None when it can not be read in time (``left`` in seconds)."""
+        if left <= 0:
+            return None
         reader = await self._ready()
         try:
             reader.assign([partition])
             reader.seek(partition, place)
-            async with asyncio.timeout(PEEK):
+            async with asyncio.timeout(min(PEEK, left)):
                 record = await reader.getone(partition)
         except (KafkaError, TimeoutError):
             return None
@@ -183,7 +191,7 @@ class LagWatch(Collector):
             try:
                 await reader.start()
             except BaseException:
-                await reader.stop()
+                await end_consumer(reader)
                 raise
             self._reader = reader
         return self._reader
@@ -191,8 +199,7 @@ class LagWatch(Collector):
     async def close(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(reader.stop(), 5.0)
+            await end_consumer(reader)
 
     def collect(self) -> Iterator[Metric]:
         labels = ("consumer", "topic", "partition")
@@ -216,6 +223,12 @@ async def _numbers(reader: Any, topic: str) -> list[int]:
         await reader._client._wait_on_metadata(topic)
         numbers = reader.partitions_for_topic(topic)
     return sorted(numbers or ())
+
+
+def _lag(place: int, end: int) -> int:
+    if place > end:
+        raise Astray
+    return end - place
 
 
 def _watched(topics: Mapping[str, Collection[str]], ends: Mapping[Any, int]) -> Iterator[tuple[str, TopicPartition]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -21,8 +21,9 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 from shared.adapters.kafka.clients import KafkaClients
-from shared.adapters.kafka.topics import ensure_topics
-from shared.application.transport import Committed, Epoch, Pairing, compare
+from shared.adapters.kafka.closing import end_consumer
+from shared.adapters.kafka.topics import ALL, ensure_topics
+from shared.application.transport import Committed, Ends, Epoch, Pairing, compare
 
 _JOURNAL = "arrears.message"
 _SENT = ("arrears.message.sent.v1", "arrears.message.in_doubt.v1")
@@ -51,11 +52,14 @@ class EpochKeeper(Protocol):
 
 
 class EpochWatch:
-    """The epoch as this process knows it."""
+    """The epoch as this process knows it. ``consumers`` are those whose groups the broker may know though the database
+    has not met them yet."""
 
-    def __init__(self, clients: KafkaClients, epochs: EpochKeeper) -> None:
+    def __init__(self, clients: KafkaClients, epochs: EpochKeeper, *, consumers: Collection[str] = ()) -> None:
         self._clients = clients
         self._epochs = epochs
+        self._consumers = frozenset(consumers)
+        self._topics = [clients.settings.topic(topic.name) for topic in ALL]
         self._epoch: Epoch | None = None
 
     @property
@@ -78,10 +82,15 @@ class EpochWatch:
             cluster_id = str((await admin.describe_cluster())["cluster_id"])
             committed = await self._all_committed(admin)
             async with self._epochs.turn() as turn:
-                pairing = compare(turn.known, cluster_id, committed, await turn.positions())
+                ours = {key: offset for key, offset in (await turn.positions()).items() if key[1] in self._topics}
+                ends = await self._ends(admin, {key[1:] for key in (*ours, *committed)})
+                # Of what a log has lost, the group may still know; that says nothing of the database.
+                committed = {key: min(offset, ends.get(key[1:], 0)) for key, offset in committed.items()}
+                pairing = compare(turn.known, cluster_id, committed, ours, ends)
                 if pairing is Pairing.RESTORED:
-                    async for ids in self._lost_sends(await turn.positions()):
-                        await turn.note_sends(ids)
+                    async with aclosing(self._lost_sends(ours)) as lost:
+                        async for ids in lost:
+                            await turn.note_sends(ids)
                 if pairing is not Pairing.SAME:
                     await turn.start_epoch(cluster_id, pairing, committed)
             await ensure_topics(admin, self._clients.settings)
@@ -97,14 +106,17 @@ class EpochWatch:
                 await asyncio.wait_for(stop.wait(), every)
                 return
             try:
-                async with asyncio.timeout(30):
-                    async with self._clients.admin() as admin:
-                        cluster_id = str((await admin.describe_cluster())["cluster_id"])
-                    await self.refresh()
-                    if self._epoch is None or self._epoch.cluster_id != cluster_id:
-                        await self.ensure()
+                if not await self._as_it_was():
+                    await self.ensure()
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("kafka.not_reached", error=type(error).__name__)
+
+    async def _as_it_was(self) -> bool:
+        async with asyncio.timeout(30), self._clients.admin() as admin:
+            cluster_id = str((await admin.describe_cluster())["cluster_id"])
+            there = {each["topic"] for each in await admin.describe_topics()}
+        await self.refresh()
+        return self._epoch is not None and self._epoch.cluster_id == cluster_id and there.issuperset(self._topics)
 
     async def follow(self, stop: asyncio.Event, *, every: float = 2.0) -> None:
         """Know what the watching process has begun."""
@@ -116,31 +128,40 @@ class EpochWatch:
 
     async def _all_committed(self, admin: Any) -> Committed:
         found: dict[tuple[str, str, int], int] = {}
-        for consumer in await self._consumers(admin):
+        for consumer in sorted(self._consumers | (await self._epochs.consumers()).keys()):
             for partition, offset in (await committed_offsets(admin, self._clients.group(consumer))).items():
-                found[consumer, partition.topic, partition.partition] = offset
+                if partition.topic in self._topics:
+                    found[consumer, partition.topic, partition.partition] = offset
         return found
 
-    async def _consumers(self, admin: Any) -> set[str]:
-        """Those that the database knows; one that has never met this broker knows none, but the broker may remember
-        the groups of a database before it."""
-        known = set(await self._epochs.consumers())
-        if await self._epochs.current() is None:
-            prefix = self._clients.settings.group_prefix
-            groups = [each[0] for each in await admin.list_consumer_groups()]
-            known |= {group.removeprefix(prefix) for group in groups if group.startswith(prefix)}
-        return known
+    async def _ends(self, admin: Any, wanted: Collection[tuple[str, int]]) -> Ends:
+        """Where the logs of these partitions end; those that are not there are left out."""
+        found = {
+            each["topic"]: {one["partition"] for one in each["partitions"]} for each in await admin.describe_topics()
+        }
+        there = [TopicPartition(*each) for each in wanted if each[1] in found.get(each[0], ())]
+        if not there:
+            return {}
+        async with self._reading() as reader:
+            return {(each.topic, each.partition): end for each, end in (await reader.end_offsets(there)).items()}
 
-    async def _lost_sends(self, positions: Committed) -> AsyncIterator[list[UUID]]:
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Any]:
+        reader = self._clients.onlooker()
+        try:
+            await reader.start()
+            yield reader
+        finally:
+            await end_consumer(reader)
+
+    async def _lost_sends(self, positions: Committed) -> AsyncGenerator[list[UUID], None]:
         """Messages that the log says were sent after the point that the database was restored to."""
         journal = self._clients.settings.topic(_JOURNAL)
         starts: dict[int, int] = {}
         for (_, topic, partition), offset in positions.items():
             if topic == journal:
                 starts[partition] = min(offset, starts.get(partition, offset))
-        reader = self._clients.onlooker()
-        await reader.start()
-        try:
+        async with self._reading() as reader:
             numbers = reader.partitions_for_topic(journal) or await _partitions(reader, journal)
             partitions = [TopicPartition(journal, number) for number in sorted(numbers)]
             if not partitions:
@@ -152,8 +173,6 @@ class EpochWatch:
                 reader.seek(each, min(max(starts.get(each.partition, 0), begins[each]), ends[each]))
             async for ids in _read_to(reader, partitions, ends):
                 yield ids
-        finally:
-            await reader.stop()
 
 
 async def _partitions(reader: Any, topic: str) -> Collection[int]:

@@ -8,7 +8,6 @@ what was not acknowledged, and consumers drop what they have seen.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +16,12 @@ from uuid import UUID
 import structlog
 from aiokafka.errors import KafkaError
 
-from shared.adapters.codec import Envelope, encode_binary
-from shared.adapters.kafka.clients import MAX_BATCH_BYTES, KafkaClients
+from shared.adapters.codec import MAX_EVENT_BYTES, Envelope, encode_binary
+from shared.adapters.kafka.clients import KafkaClients
+from shared.adapters.kafka.closing import end_producer
 
 EPOCH = "ce_arrearsepoch"  # a CloudEvents extension attribute; which epoch an event belongs to
+LARGEST = MAX_EVENT_BYTES - 4 * 1024  # of the data; with its attributes it must be what consumers read
 DEADLINE = 30.0  # seconds for one batch; after it nobody knows whether the broker has it
 log = structlog.get_logger(__name__)
 
@@ -88,8 +89,8 @@ class Publisher:
             if parcel.key in shipped.refused:
                 continue
             headers, value = encode_binary(parcel.event)
-            if len(value) > MAX_BATCH_BYTES:
-                shipped.refused[parcel.key] = "the event is larger than a batch may be"
+            if len(value) > LARGEST:
+                shipped.refused[parcel.key] = "the event is larger than a consumer reads"
                 continue
             record = {"timestamp": None, "key": parcel.key.encode(), "value": value, "headers": [*headers, mark]}
             if batch.append(**record) is None:
@@ -116,7 +117,7 @@ class Publisher:
                     async with asyncio.timeout(self._deadline):
                         await producer.start()
                 except BaseException:
-                    await _end(producer)
+                    await end_producer(producer)
                     raise
                 self._producer = producer
             return self._producer
@@ -126,21 +127,9 @@ class Publisher:
         if self._producer is producer:
             self._producer = None
             log.warning("kafka.producer_discarded")
-            await _end(producer)
+            await end_producer(producer)
 
     async def close(self) -> None:
         if self._producer is not None:
-            await _end(self._producer)
+            await end_producer(self._producer)
             self._producer = None
-
-
-async def _end(producer: Any, within: float = 3.0) -> None:
-    """Stop it; one that waits for acknowledgements that do not come is cut."""
-    try:
-        async with asyncio.timeout(within):
-            await producer.stop()
-    except Exception:  # noqa: BLE001 - it is thrown away, whatever state it is in
-        with contextlib.suppress(Exception):
-            await producer._sender.close()
-        with contextlib.suppress(Exception):
-            await producer.client.close()

@@ -52,7 +52,7 @@ class ShardedOutbox(Protocol):
 
     async def leave(self) -> None: ...
 
-    async def waiting(self, shards: Sequence[int]) -> list[int]: ...
+    async def waiting(self, shards: Sequence[int], *, without: Sequence[str]) -> list[int]: ...
 
     async def unsent(self, shard: int, fence: int, *, without: Sequence[str], limit: int) -> Sequence[Row]: ...
 
@@ -125,6 +125,7 @@ class KafkaRelay:
                     await asyncio.wait_for(self._wake.wait(), self._poll)
         finally:
             keeper.cancel()
+            self._held = {}  # what is under way is finished, and nothing more is begun
             await asyncio.gather(keeper, *self._busy.values(), return_exceptions=True)
             with contextlib.suppress(Exception):
                 await self._outbox.leave()
@@ -140,7 +141,8 @@ class KafkaRelay:
         free = [shard for shard in self._held if shard not in self._busy and self._open(shard)]
         if not free:
             return
-        for shard in await self._outbox.waiting(free):
+        resting = [key for shard in free for key in self._resting_keys(shard)]
+        for shard in await self._outbox.waiting(free, without=resting):
             task = asyncio.create_task(self._work_off(shard))
             self._busy[shard] = task
             task.add_done_callback(lambda done, shard=shard: self._ended(shard, done))  # type: ignore[misc]
@@ -154,7 +156,6 @@ class KafkaRelay:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._pauses.setdefault(shard, Pause()).again()
             log.error("relay.shard_failed", shard=shard, exc_info=error)
-        self._wake.set()
 
     async def _work_off(self, shard: int) -> None:
         """Batch after batch until the shard is empty, lost, or in trouble."""
@@ -166,12 +167,14 @@ class KafkaRelay:
             shipped = await self._publisher.publish([_parcel(row) for row in rows], shard % self._partitions, epoch)
             if shipped.sent and await self._outbox.mark_sent(shipped.sent, epoch) < len(shipped.sent):
                 await self._epoch.refresh()
-            if not await self._went_well(shard, shipped):
+            if not await self._went_well(shard, {row.key for row in rows}, shipped):
                 return
 
-    async def _went_well(self, shard: int, shipped: Shipped) -> bool:
+    async def _went_well(self, shard: int, keys: set[str], shipped: Shipped) -> bool:
+        """``keys``: whose rows were tried."""
+        stopped = self._stopped.setdefault(shard, {})
         for key, why in shipped.refused.items():
-            self._stopped.setdefault(shard, {}).setdefault(key, Pause()).again()
+            stopped.setdefault(key, Pause()).again()
             log.error("relay.key_stopped", shard=shard, error=why)
             await self._outbox.note_error(shard, why)
         if shipped.error is not None:
@@ -179,7 +182,10 @@ class KafkaRelay:
             log.warning("relay.not_shipped", shard=shard, error=shipped.error)
             await self._outbox.note_error(shard, shipped.error)
             return False
-        if self._pauses.pop(shard, None) is not None and not shipped.refused:
+        over = [key for key in stopped if key in keys and key not in shipped.refused]
+        for key in over:
+            del stopped[key]
+        if (self._pauses.pop(shard, None) is not None or over) and not stopped:
             await self._outbox.note_error(shard, None)
         return True
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.domain.announcement import TOPICS
 
 INBOUND = "arrears.inbound"
+SEEN_WITHIN = 100  # looks, ten a second
 _DAY = 24 * 60 * 60 * 1000
 
 
@@ -39,20 +41,36 @@ class TopicClash(RuntimeError):
 
 async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
     """Make the topics that are missing, and check the others. Raises TopicClash."""
-    found = {each["topic"]: each for each in await admin.describe_topics()}
+    found = await _found(admin)
     missing = [topic for topic in ALL if settings.topic(topic.name) not in found]
     if missing and not settings.create_topics:
         names = ", ".join(settings.topic(topic.name) for topic in missing)
         raise TopicClash(f"topics are missing: {names}; make them, or set ARREARS_KAFKA_CREATE_TOPICS=true")
     if missing:
         await _make(admin, missing, settings)
+        found = await _all_found(admin, settings)
     for topic in ALL:
-        name = settings.topic(topic.name)
-        if topic.ours and name in found:
-            _check(name, len(found[name]["partitions"]), settings.partitions)
+        if topic.ours:
+            _check(settings.topic(topic.name), found[settings.topic(topic.name)], settings.partitions)
+
+
+async def _found(admin: Any) -> dict[str, int]:
+    """Topics to the number of their partitions."""
+    return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+
+
+async def _all_found(admin: Any, settings: KafkaSettings) -> dict[str, int]:
+    """Once every topic is seen: the controller knows one sooner than the brokers do. Raises KafkaTimeoutError."""
+    for _ in range(SEEN_WITHIN):
+        found = await _found(admin)
+        if all(settings.topic(topic.name) in found for topic in ALL):
+            return found
+        await asyncio.sleep(0.1)
+    raise KafkaTimeoutError("topics that were made are not seen")
 
 
 async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
+    """Whatever another process was quicker with is left to be checked."""
     answer = await admin.create_topics(
         [
             NewTopic(
@@ -71,8 +89,11 @@ async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> Non
     )
     for name, code, *more in answer.topic_errors:
         error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:  # another process was quicker
-            raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
+        if not code or error is TopicAlreadyExistsError:
+            continue
+        if error.retriable:
+            raise error(f"the topic {name} could not be made yet")
+        raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
 
 
 def _check(name: str, partitions: int, wanted: int) -> None:

@@ -43,7 +43,7 @@ class EpochTurn:
         await self._conn.execute("update consumer_offsets set fence = fence + 1")
         if why is Pairing.WIPED:
             await self._conn.execute("update consumer_offsets set next_offset = null, forgiven = 0")
-        elif committed:
+        if committed:
             await self._conn.execute(
                 _FORGIVE,
                 [key[0] for key in committed],
@@ -67,6 +67,7 @@ class Epochs:
     async def turn(self) -> AsyncIterator[EpochTurn]:
         """One transaction with the epoch's row locked, or its place when there is none yet."""
         async with self._pool.acquire() as conn, conn.transaction():
+            await conn.execute("set local statement_timeout = 0")  # to ship again is to look at the whole outbox
             await conn.execute("lock table transport_epoch in share row exclusive mode")
             yield EpochTurn(conn, await _read(conn))
 

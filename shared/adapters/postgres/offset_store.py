@@ -36,7 +36,8 @@ class OffsetTables(Session):
         return epoch, [Claim(*row) for row in rows]
 
     async def hold_claims(self, consumer: str, claims: Sequence[Claim]) -> None:
-        """Keep the partitions from being taken over until the transaction ends. Raises Fenced when one was.
+        """Keep the partitions from being taken over until the transaction ends. Raises Fenced when one was, or stands
+        elsewhere than where we left it.
 
         Nor does the transaction wait long for a customer that somebody else holds: that one is parked, alone, and does
         not stop the others of the batch."""
@@ -44,35 +45,38 @@ class OffsetTables(Session):
         rows = await self.conn.fetch(
             """
             select from consumer_offsets o
-            join unnest($2::text[], $3::int[], $4::bigint[]) as k(topic, partition, fence)
+            join unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) as k(topic, partition, fence, known)
                 on o.topic = k.topic and o.partition = k.partition and o.fence = k.fence
+                and o.next_offset is not distinct from k.known
             where o.consumer = $1 order by o.topic, o.partition for share of o
             """,
             consumer,
             *_columns(claims),
         )
-        if len(rows) != len(claims):
-            raise Fenced(f"{len(claims) - len(rows)} of {len(claims)} partitions are not ours any more")
+        _refuse_unless(len(rows), len(claims))
 
     async def advance_claims(self, consumer: str, claims: Sequence[Claim], offsets: Mapping[Partition, int]) -> None:
-        """Everything below ``offsets`` is applied or parked. Raises Fenced when a partition is not ours any more."""
-        mine = sorted(
-            (claim for claim in claims if (claim.topic, claim.partition) in offsets),
-            key=lambda claim: (claim.topic, claim.partition),
-        )
+        """Everything below ``offsets`` is applied or parked. Raises Fenced as ``hold_claims`` does."""
+        mine = [claim for claim in claims if (claim.topic, claim.partition) in offsets]
         moved = await self.conn.fetch(
             """
-            update consumer_offsets o set next_offset = k.next_offset, moved_at = clock_timestamp()
-            from unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) as k(topic, partition, fence, next_offset)
-            where o.consumer = $1 and o.topic = k.topic and o.partition = k.partition and o.fence = k.fence
+            with held as (
+                select o.topic, o.partition, k.next_offset from consumer_offsets o
+                join unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
+                    as k(topic, partition, fence, known, next_offset)
+                    on o.topic = k.topic and o.partition = k.partition and o.fence = k.fence
+                    and o.next_offset is not distinct from k.known
+                where o.consumer = $1 order by o.topic, o.partition for no key update of o
+            )
+            update consumer_offsets o set next_offset = held.next_offset, moved_at = clock_timestamp()
+            from held where o.consumer = $1 and o.topic = held.topic and o.partition = held.partition
             returning o.topic
             """,
             consumer,
             *_columns(mine),
             [offsets[claim.topic, claim.partition] for claim in mine],
         )
-        if len(moved) != len(offsets):
-            raise Fenced(f"{len(offsets) - len(moved)} of {len(offsets)} partitions are not ours any more")
+        _refuse_unless(len(moved), len(offsets))
 
     async def note_consumer_error(self, consumer: str, claims: Sequence[Claim], error: str) -> None:
         await self.conn.execute(
@@ -82,7 +86,7 @@ class OffsetTables(Session):
             where o.consumer = $1 and o.topic = k.topic and o.partition = k.partition and o.fence = k.fence
             """,
             consumer,
-            *_columns(claims),
+            *_columns(claims)[:3],
             error,
         )
 
@@ -119,9 +123,15 @@ class OffsetTables(Session):
         )
 
 
-def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[int], list[int]]:
+def _columns(claims: Sequence[Claim]) -> tuple[list[str], list[int], list[int], list[int | None]]:
     return (
         [claim.topic for claim in claims],
         [claim.partition for claim in claims],
         [claim.fence for claim in claims],
+        [claim.next_offset for claim in claims],
     )
+
+
+def _refuse_unless(ours: int, claimed: int) -> None:
+    if ours != claimed:
+        raise Fenced(f"{claimed - ours} of {claimed} partitions are not ours any more")

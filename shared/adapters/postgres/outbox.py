@@ -62,10 +62,10 @@ class Outbox:
             await conn.execute(_GIVE_UP, self.holder, list(range(SHARDS)))
             await conn.execute("delete from workers where instance = $1", f"{self.holder}/relay")
 
-    async def waiting(self, shards: Sequence[int]) -> list[int]:
-        """Those of the shards that have something to ship."""
+    async def waiting(self, shards: Sequence[int], *, without: Sequence[str]) -> list[int]:
+        """Those of the shards that have something to ship, but for the keys in ``without``."""
         async with self._pool.acquire() as conn:
-            rows = await conn.fetch(_WAITING, list(shards))
+            rows = await conn.fetch(_WAITING, list(shards), list(without))
         return [row[0] for row in rows]
 
     async def unsent(self, shard: int, fence: int, *, without: Sequence[str], limit: int) -> list[OutboxRow]:
@@ -118,7 +118,8 @@ _TAKE = f"""
 """  # noqa: S608 - a constant
 _WAITING = """
     select k.shard from unnest($1::smallint[]) as k(shard)
-    where exists (select from outbox o where o.shard = k.shard and o.sent_at is null)
+    where exists (select from outbox o where o.shard = k.shard and o.sent_at is null
+                  and not (o.aggregateid = any($2::text[])))
 """
 _UNSENT = """
     select o.seq, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload::text, o.at from outbox o

@@ -16,8 +16,8 @@ import asyncpg
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """What is written of a process when it starts; ``name`` only where the orchestrator lets one process at a time have
-    it (a StatefulSet's ordinal)."""
+    """What is written of a process when it starts; ``name`` only where the orchestrator lets one process of a service
+    at a time have it (a StatefulSet's ordinal)."""
 
     host: str | None = None
     pid: int | None = None
@@ -43,8 +43,9 @@ async def register(conn: Any, instance: str, service: str, born: Birth = UNKNOWN
     if born.name is not None:
         await conn.execute(
             "update arrears.workers set dead = true, ended_at = coalesce(ended_at, clock_timestamp())"
-            " where name = $1 and not dead and instance <> $2",
+            " where name = $1 and service = $2 and not dead and instance <> $3",
             born.name,
+            service,
             instance,
         )
     return fence
@@ -60,12 +61,12 @@ async def bury_predecessors(conn: Any, service: str) -> int:
     return len(rows)
 
 
-async def bury_neighbours(conn: Any, host: str, alive: Callable[[int, str], bool]) -> list[str]:
+async def bury_neighbours(conn: Any, host: str, is_gone: Callable[[int, str], bool]) -> list[str]:
     """Mark the processes of this machine that are gone from its table; their instances."""
     rows = await conn.fetch(
         "select instance, pid, birth from arrears.workers where host = $1 and not dead and pid is not null", host
     )
-    gone = [row[0] for row in rows if not alive(row[1], row[2])]
+    gone = [row[0] for row in rows if is_gone(row[1], row[2])]
     if gone:
         await conn.execute(
             "update arrears.workers set dead = true, ended_at = coalesce(ended_at, clock_timestamp())"
