@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -25,8 +25,7 @@ DEADLINE = 30.0  # seconds for one batch; after it nobody knows whether the brok
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """An event on its way to a topic. ``seq`` is how the caller knows it."""
 
     seq: int
