@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from functools import partial
 
 from shared.adapters.codec import CodecError, Envelope, decode_structured, encode_structured
 from shared.application.pipeline import OurEvent
@@ -18,9 +19,9 @@ def seen_as(topic: str, event: Envelope, body: bytes | None = None) -> OurEvent:
         type=event.type,
         topic=topic,
         customer_id=event.subject,
-        at=event.time.astimezone(UTC),
+        at=event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC),
         data=event.payload(),
-        envelope=encode_structured(event) if body is None else body,
+        written=partial(encode_structured, event) if body is None else lambda: body,
     )
 
 

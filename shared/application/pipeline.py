@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from shared.application.book import Book, Changes
@@ -24,9 +25,8 @@ FIRST_RETRY = timedelta(seconds=2)
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class OurEvent:
-    """An event of ours as consumers see it; ``envelope`` is the bytes it travelled as."""
+class OurEvent(msgspec.Struct, frozen=True):
+    """An event of ours as consumers see it; ``written`` makes the bytes to keep it as, where it must be parked."""
 
     id: str
     type: str
@@ -34,7 +34,11 @@ class OurEvent:
     customer_id: str
     at: datetime
     data: Mapping[str, Any]
-    envelope: bytes
+    written: Callable[[], bytes]
+
+    @property
+    def envelope(self) -> bytes:
+        return self.written()
 
     @property
     def source(self) -> str:

@@ -1,10 +1,10 @@
 """Events keep their meaning over every wire, and what is no event is refused by name."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from shared.adapters.codec import (
     CodecError,

@@ -36,7 +36,7 @@ async def run(stage: Stage) -> None:
             gateways[channel] = StubGateway(channel, lambda to: arrived[to].set() if to in arrived else None)
         for number in range(FIRST, FIRST + (20 if stage.options.rounds == 1 else 200)):
             arrived[f"+86100{number:08d}"] = event = asyncio.Event()
-            body = _report(number)
+            body = report(number)
             began = perf_counter()
             await run_load(suite.port, iter([_posted(body, token)]), seconds=5, connections=1)
             async with asyncio.timeout(20):
@@ -51,7 +51,7 @@ def _posted(body: bytes, token: str) -> bytes:
     return post("/v1/events", body, token, "application/cloudevents+json")
 
 
-def _report(number: int) -> bytes:
+def report(number: int) -> bytes:
     now = datetime.now(UTC)
     ahead = (HOUR - now.hour + 11) % 24 - 11  # -11 to 12 hours from Greenwich, whose zones count the other way round
     zone = f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -26,8 +26,7 @@ DEADLINE = 30.0  # seconds for one batch; after it nobody knows whether the brok
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """An event on its way to a topic. ``seq`` is how the caller knows it."""
 
     seq: int

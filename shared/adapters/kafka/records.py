@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -25,14 +26,18 @@ class Unreadable:
 
 def our_event(record: Any, epoch: UUID) -> OurEvent | Unreadable | None:
     """One of ours; None when it belongs to another epoch, whose events were shipped again in this one."""
-    headers = dict(record.headers)
-    mark = headers.get(EPOCH)
-    if mark is not None and mark != str(epoch).encode():
+    mark = dict(record.headers).get(EPOCH)
+    if mark is not None and mark != _mark(epoch):
         return None
     try:
         return seen_as(record.topic, decode_kafka(record.headers, record.value))
     except ValueError as error:
         return unreadable(record, str(error))
+
+
+@lru_cache(maxsize=4)
+def _mark(epoch: UUID) -> bytes:
+    return str(epoch).encode()
 
 
 def unreadable(record: Any, error: str) -> Unreadable:

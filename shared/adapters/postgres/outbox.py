@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from shared.adapters.postgres.gathering import Gathered
 from shared.adapters.postgres.save import SHARDS
 
 LEASE = timedelta(seconds=4)  # a dead relay's shards move within this
+AT_ONCE = 16_000  # rows that one look takes over all shards, a bound on memory when there is a backlog
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
+class OutboxRow(NamedTuple):
     """``data`` is the event's JSON as it is stored."""
 
     seq: int
@@ -26,13 +26,27 @@ class OutboxRow:
     at: datetime
 
 
+class _Look(NamedTuple):
+    shard: int
+    fence: int
+    without: Sequence[str]
+    limit: int
+
+
+class _Mark(NamedTuple):
+    seqs: Sequence[int]
+    epoch: UUID
+
+
 class Outbox:
-    """``holder`` names the relay on its leases."""
+    """``holder`` names the relay on its leases. Shards that look or mark at the same time share a statement."""
 
     def __init__(self, pool: Any, holder: str, *, lease: timedelta = LEASE) -> None:
         self._pool = pool
         self.holder = holder
         self._lease = lease
+        self._looks = Gathered(self._unsent_of_all)
+        self._marks = Gathered(self._mark_all)
 
     async def renew(self, leaving: Collection[int] = ()) -> dict[int, int]:
         """Keep what is held, take a fair share of what is free; shard to fence of all that is held now.
@@ -70,15 +84,38 @@ class Outbox:
 
     async def unsent(self, shard: int, fence: int, *, without: Sequence[str], limit: int) -> list[OutboxRow]:
         """The oldest rows of a shard, but for the keys in ``without``; none when the shard is not ours any more."""
+        return await self._looks.ask(_Look(shard, fence, without, limit))
+
+    async def _unsent_of_all(self, looks: Sequence[_Look]) -> list[list[OutboxRow]]:
+        share = max(1, AT_ONCE // len(looks))
         async with self._pool.acquire() as conn:
-            rows = await conn.fetch(_UNSENT, shard, self.holder, fence, list(without), limit)
-        return [OutboxRow(row[0], row[1], row[2], row[3], row[4], row[5].encode(), row[6]) for row in rows]
+            rows = await conn.fetch(
+                _UNSENT,
+                self.holder,
+                [look.shard for look in looks],
+                [look.fence for look in looks],
+                [min(look.limit, share) for look in looks],
+                [key for look in looks for key in look.without],
+            )
+        found: list[list[OutboxRow]] = [[] for _ in looks]
+        for look, seq, event_id, topic, key, kind, data, at in rows:
+            found[look - 1].append(OutboxRow(seq, event_id, topic, key, kind, data.encode(), at))
+        return found
 
     async def mark_sent(self, seqs: Sequence[int], epoch: UUID) -> int:
         """The broker has them. Marks nothing when another epoch has begun: then they are shipped again."""
+        return await self._marks.ask(_Mark(seqs, epoch))
+
+    async def _mark_all(self, marks: Sequence[_Mark]) -> list[int]:
+        """All of an epoch at once; where not every row is there to be marked, each by itself, to know whose is not."""
+        of_epoch: dict[UUID, list[int]] = {}
+        for mark in marks:
+            of_epoch.setdefault(mark.epoch, []).extend(mark.seqs)
         async with self._pool.acquire() as conn:
-            status: str = await conn.execute(_MARK, list(seqs), epoch)
-        return int(status.rsplit(" ", 1)[1])
+            whole = {epoch for epoch, seqs in of_epoch.items() if await _mark(conn, seqs, epoch) == len(seqs)}
+            return [
+                len(mark.seqs) if mark.epoch in whole else await _mark(conn, mark.seqs, mark.epoch) for mark in marks
+            ]
 
     async def note_error(self, shard: int, error: str | None) -> None:
         async with self._pool.acquire() as conn:
@@ -88,6 +125,11 @@ class Outbox:
                 shard,
                 error,
             )
+
+
+async def _mark(conn: Any, seqs: Sequence[int], epoch: UUID) -> int:
+    status: str = await conn.execute(_MARK, seqs, epoch)
+    return int(status.rsplit(" ", 1)[1])
 
 
 _PRESENT = """
@@ -121,12 +163,18 @@ _WAITING = """
     where exists (select from outbox o where o.shard = k.shard and o.sent_at is null
                   and not (o.aggregateid = any($2::text[])))
 """
+# A key lies in one shard, so that of all keys to be left out each shard meets its own.
 _UNSENT = """
-    select o.seq, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload::text, o.at from outbox o
-    where o.shard = $1 and o.sent_at is null and not (o.aggregateid = any($4::text[]))
-      and exists (select from relay_shards r where r.shard = $1 and r.holder = $2 and r.fence = $3
-                  and r.lease_until > clock_timestamp())
-    order by o.seq limit $5
+    select k.look, o.seq, o.id, o.aggregatetype, o.aggregateid, o.type, o.payload::text, o.at
+    from unnest($2::smallint[], $3::bigint[], $4::int[]) with ordinality as k(shard, fence, most, look)
+    join relay_shards r on r.shard = k.shard and r.holder = $1 and r.fence = k.fence
+        and r.lease_until > clock_timestamp()
+    cross join lateral (
+        select * from outbox u
+        where u.shard = k.shard and u.sent_at is null and not (u.aggregateid = any($5::text[]))
+        order by u.seq limit k.most
+    ) o
+    order by k.look, o.seq
 """
 _MARK = """
     with same as (select from transport_epoch where id = 1 and epoch = $2 for share)

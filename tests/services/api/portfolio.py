@@ -147,7 +147,7 @@ class Portfolio:
         async with self.deps.work() as tx:
             book = Book(tx.now)
             await Reminding(self.deps.shelf).take_up_reminders(
-                tx, book, [OurEvent(str(r[0]), *r[1:], b"") for r in rows]
+                tx, book, [OurEvent(str(r[0]), *r[1:], bytes) for r in rows]
             )
         marked, _ = await self._sender().mark(100)
         if told is not None:
