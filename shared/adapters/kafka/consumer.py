@@ -17,14 +17,29 @@ from uuid import UUID
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from prometheus_client import Counter, Gauge, Histogram
 
 from shared.adapters.kafka.clients import KafkaClients
 from shared.application.transport import Claim, Fenced, GuardedWork
+from shared.runtime.metrics import REGISTRY
 
 DRAIN = 15.0  # seconds that a rebalance waits for the batch under way; below the rebalance time-out
 COMMIT_WITHIN = 5.0
 CHECK_EVERY = 2.0  # seconds between looks whether claims of an idle consumer still hold
 log = structlog.get_logger(__name__)
+_BY = ("consumer",)
+_TAKEN = Counter("arrears_consumer_events", "Events applied, parked, kept or passed over.", _BY, registry=REGISTRY)
+_PARTITIONS = Gauge("arrears_consumer_partitions", "Partitions that this process reads.", _BY, registry=REGISTRY)
+_GAPS = Counter(
+    "arrears_consumer_gaps", "Times our place was outside of what the broker keeps.", _BY, registry=REGISTRY
+)
+_SECONDS = Histogram(
+    "arrears_consumer_batch_seconds",
+    "From a batch in hand to its commit.",
+    _BY,
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+    registry=REGISTRY,
+)
 
 Take = Callable[[Any, UUID, Sequence[Any]], Awaitable[None]]
 """(guarded unit of work, epoch, records in their order): returns when each is committed as applied, parked or kept."""
@@ -75,7 +90,8 @@ class ConsumerLoop:
             while not stop.is_set():
                 await self._step(stop)
         finally:
-            self._claims, self.assigned_at = {}, None
+            self._hold({})
+            self.assigned_at = None
             self._ready.clear()
             with contextlib.suppress(KafkaError, TimeoutError):
                 await asyncio.wait_for(self._kafka.stop(), DRAIN)
@@ -114,6 +130,7 @@ class ConsumerLoop:
         ends = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
         work = GuardedWork(self._work, self._consumer, touched)
         assert self._epoch is not None  # noqa: S101 - set with the claims
+        began = monotonic()
         try:
             await self._take(work, self._epoch, records)
             async with self._work() as tx:
@@ -123,6 +140,8 @@ class ConsumerLoop:
         except Exception as error:
             await self._note_error(touched, error)
             raise
+        _SECONDS.labels(self._consumer).observe(monotonic() - began)
+        _TAKEN.labels(self._consumer).inc(len(records))
         self._delivered()
         await self._tell_broker(ends)
 
@@ -159,7 +178,8 @@ class ConsumerLoop:
         for partition, claim in by_partition.items():
             begin: int = begins.get(partition, 0)
             self._kafka.seek(partition, begin if claim.next_offset is None else claim.next_offset)
-        self._claims, self._epoch, self._checked = by_partition, epoch, monotonic()
+        self._hold(by_partition)
+        self._epoch, self._checked = epoch, monotonic()
         self.assigned_at = monotonic()
         self._ready.set()
         log.info("kafka.assigned", consumer=self._consumer, partitions=len(by_partition))
@@ -172,7 +192,11 @@ class ConsumerLoop:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("kafka.drain_ran_out", consumer=self._consumer)
-        self._claims = {}
+        self._hold({})
+
+    def _hold(self, claims: dict[TopicPartition, Claim]) -> None:
+        self._claims = claims
+        _PARTITIONS.labels(self._consumer).set(len(claims))
 
     async def _find_way(self, error: KafkaError) -> None:
         """Our place is outside of what the broker keeps: read on from the nearest end of it, and say so aloud."""
@@ -183,6 +207,7 @@ class ConsumerLoop:
             last = (await self._kafka.end_offsets([partition]))[partition]
             going_on = first if wanted < first else last
             self._kafka.seek(partition, going_on)
+            _GAPS.labels(self._consumer).inc()
             log.error(
                 "kafka.gap", consumer=self._consumer, topic=partition.topic, partition=partition.partition,
                 wanted=wanted, kept_from=first, kept_to=last,
