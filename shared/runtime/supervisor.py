@@ -75,6 +75,7 @@ class Supervisor:
         if name in self._tasks:
             raise ValueError(f"a task named {name} is supervised already")
         self._tasks[name] = SupervisedTask(name, work, restart)
+        _DEATHS.labels(name)  # a count that is there from the start can be seen to rise
 
     def request_stop(self) -> None:
         """Ask every task to end; asked again, stop waiting for them."""

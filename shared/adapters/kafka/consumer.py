@@ -70,6 +70,7 @@ class ConsumerLoop:
         self._take = take
         self._holder = holder
         self._delivered = delivered
+        _TAKEN.labels(consumer), _GAPS.labels(consumer), _PARTITIONS.labels(consumer).set(0)
         self._kafka: Any = None
         self._claims: dict[TopicPartition, Claim] = {}
         self._epoch: UUID | None = None
