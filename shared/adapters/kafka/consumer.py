@@ -70,7 +70,8 @@ class ConsumerLoop:
         self._take = take
         self._holder = holder
         self._delivered = delivered
-        _TAKEN.labels(consumer), _GAPS.labels(consumer), _PARTITIONS.labels(consumer).set(0)
+        for each in (_TAKEN, _GAPS, _PARTITIONS):
+            each.labels(consumer)  # there from the start: what rises from nothing is not seen to rise
         self._kafka: Any = None
         self._claims: dict[TopicPartition, Claim] = {}
         self._epoch: UUID | None = None
