@@ -3,11 +3,12 @@
 # and each service logs in as the role that it runs under; `arrears migrate` then finds every role and needs no right
 # to make one. Passwords come from mounted files and are on no command line.
 set -eu
+export SECRETS="${SECRETS:-/run/secrets}"
 psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'
-\set owner `cat /run/secrets/owner-password`
-\set api `cat /run/secrets/api-password`
-\set scheduler `cat /run/secrets/scheduler-password`
-\set notifier `cat /run/secrets/notifier-password`
+\set owner `cat "$SECRETS"/owner-password`
+\set api `cat "$SECRETS"/api-password`
+\set scheduler `cat "$SECRETS"/scheduler-password`
+\set notifier `cat "$SECRETS"/notifier-password`
 create role arrears_owner login password :'owner';
 create role arrears_service nologin;
 create role arrears_api login password :'api' in role arrears_service;
