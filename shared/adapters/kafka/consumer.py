@@ -274,7 +274,10 @@ class Watchdog:
                 ends = await kafka.end_offsets(partitions)
                 places = {partition: await kafka.position(partition) for partition in partitions}
         except (KafkaError, TimeoutError, IllegalStateError, AssertionError):
-            return  # the broker is away, or a rebalance came between: nothing is known, so nothing is concluded
+            # The broker is away, or a rebalance came between: nothing is known, so nothing is concluded. Patience begins
+            # anew afterwards, or a consumer would be held to have stood all the while that it could not read.
+            self._seen = {}
+            return
         for partition, place in places.items():
             first_seen = self._seen.get(partition, (None, now))
             if first_seen[0] != place or place >= ends[partition]:
