@@ -274,8 +274,8 @@ class Watchdog:
                 ends = await kafka.end_offsets(partitions)
                 places = {partition: await kafka.position(partition) for partition in partitions}
         except (KafkaError, TimeoutError, IllegalStateError, AssertionError):
-            # The broker is away, or a rebalance came between: nothing is known, so nothing is concluded. Patience begins
-            # anew afterwards, or a consumer would be held to have stood all the while that it could not read.
+            # The broker is away, or a rebalance came between: nothing is known, so nothing is concluded. Patience
+            # begins anew, or a consumer would be held to have stood all the while that it could not read.
             self._seen = {}
             return
         for partition, place in places.items():
