@@ -7,25 +7,29 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import structlog
 import uvloop
+from prometheus_client import Info
 from pydantic import ValidationError
 
 from services.process import Process
 from services.settings import CannotStart, ServiceSettings
 from shared.runtime.logging import configure_logging
-from shared.runtime.metrics import serve_metrics
+from shared.runtime.metrics import REGISTRY, serve_metrics
 from shared.runtime.supervisor import TaskDiedError
 
 S = TypeVar("S", bound=ServiceSettings)
 log = structlog.get_logger(__name__)
+_PROCESS = Info("arrears_process", "Which service this is, and of which version.", registry=REGISTRY)
 
 
 async def run_until_stopped(process: Process) -> None:
     """Serve metrics and health, run the tasks until SIGTERM or SIGINT."""
     settings = process.settings
+    _PROCESS.info({"service": process.service, "version": version("arrears")})
     try:
         metrics = serve_metrics(
             host=settings.metrics_host,

@@ -104,7 +104,7 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     supervisor.add("sender", sender.run)
     supervisor.add("doubts", lambda stop: watch_doubts(work("notifier"), parts.gateways, stop))
     supervisor.add("retries", lambda stop: chores.retry(retriers, stop))
-    supervisor.add("queues", chores.watch_queues(stack, pools["api"]).run)
+    chores.watch_figures(stack, pools["api"], supervisor)
     supervisor.add("laws", lambda stop: chores.watch_laws(pools["api"], parts.clock.now, stop))
     supervisor.add("shelf", lambda stop: chores.renew_shelf(deps.shelf, stop))
     supervisor.add("heartbeat", lambda stop: chores.beat(pools["notifier"], instance, stop))

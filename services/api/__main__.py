@@ -56,7 +56,7 @@ def _watch(mine: process.Process, lag: LagWatch) -> None:
     REGISTRY.register(lag)
     mine.stack.callback(REGISTRY.unregister, lag)
     mine.supervisor.add("lag", lag.run)
-    mine.supervisor.add("queues", chores.watch_queues(mine.stack, mine.pool).run)
+    chores.watch_figures(mine.stack, mine.pool, mine.supervisor)
     mine.supervisor.add("laws", lambda stop: chores.watch_laws(mine.pool, mine.clock.now, stop))
 
 

@@ -78,6 +78,7 @@ DATABASE: dict[type[Exception], Told] = {
     asyncpg.SerializationError: _BUSY,
     asyncpg.DeadlockDetectedError: _BUSY,
     asyncpg.LockNotAvailableError: _BUSY,
+    asyncpg.InvalidCachedStatementError: _BUSY,  # the schema was changed under a running process; once a statement
     asyncpg.QueryCanceledError: _BUSY,
     asyncpg.TooManyConnectionsError: _BUSY,
     asyncpg.CannotConnectNowError: _DOWN,

@@ -13,15 +13,27 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from shared.application.doubts import ask_providers, expire_leases
 from shared.application.gateway import ErrorClass, Gateway, Outcome, OutcomeKind
 from shared.application.sending import Marked, Sender
+from shared.runtime.metrics import REGISTRY
 
 BATCH = 400  # customers a marking transaction
 log = structlog.get_logger(__name__)
 _FIRST_PAUSE = {ErrorClass.THROTTLED: 1.0, ErrorClass.TRANSIENT: 1.0, ErrorClass.ROUTE: 15.0}
 _LONGEST_PAUSE = 120.0
+_ATTEMPTS = Counter(
+    "arrears_sender_attempts", "Attempts handed over, by what came of them.", ("channel", "outcome"), registry=REGISTRY
+)
+_PAUSED = Gauge("arrears_sender_route_paused", "1 while a route is closed to us.", ("channel",), registry=REGISTRY)
+_TROUBLED = Gauge(
+    "arrears_sender_route_troubled_seconds",
+    "How long a route has been in trouble without one success; 0 when it is well.",
+    ("channel",),
+    registry=REGISTRY,
+)
 
 
 class Route:
@@ -30,17 +42,29 @@ class Route:
     def __init__(self) -> None:
         self._closed_until = 0.0
         self._troubles = 0
+        self._troubled_since: float | None = None
         self.last_error: str | None = None
 
     @property
     def closed(self) -> bool:
         return monotonic() < self._closed_until
 
+    @property
+    def troubled_seconds(self) -> float:
+        """How long it has been in trouble without one success: a pause that is over is not a success."""
+        return 0.0 if self._troubled_since is None else monotonic() - self._troubled_since
+
+    def show(self, channel: str) -> None:
+        """In ``/metrics``, as this channel's."""
+        _PAUSED.labels(channel).set_function(lambda: float(self.closed))
+        _TROUBLED.labels(channel).set_function(lambda: self.troubled_seconds)
+
     def note_all(self, outcomes: Sequence[Outcome]) -> None:
         """What one round says of the route: it is in trouble when it takes nothing, or asks us to wait."""
         taken = any(outcome.kind is OutcomeKind.ACCEPTED for outcome in outcomes)
         if taken:
             self._troubles = 0
+            self._troubled_since = None
         for outcome in outcomes:
             if not taken or outcome.retry_after is not None:
                 self._note_trouble(outcome)
@@ -49,7 +73,9 @@ class Route:
         pause = _FIRST_PAUSE.get(outcome.error) if outcome.error is not None else None
         if pause is not None and not self.closed:
             wait = float(outcome.retry_after) if outcome.retry_after else pause * 2**self._troubles
-            self._closed_until = monotonic() + min(wait, _LONGEST_PAUSE)
+            now = monotonic()
+            self._closed_until = now + min(wait, _LONGEST_PAUSE)
+            self._troubled_since = now if self._troubled_since is None else self._troubled_since
             self._troubles = min(self._troubles + 1, 8)
             self.last_error = f"{outcome.error}: {outcome.code}"
             log.warning("sender.route_paused", error=self.last_error, seconds=wait)
@@ -64,6 +90,8 @@ class SenderLoop:
         self._poll = poll
         self._batch = batch
         self.routes = {channel: Route() for channel in gateways}
+        for channel, route in self.routes.items():
+            route.show(channel)
         self.wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -98,6 +126,8 @@ class SenderLoop:
 
         answered = await asyncio.gather(*map(one, batches))
         results = [result for batch in answered for result in batch]
+        for _, outcome in results:
+            _ATTEMPTS.labels(channel, outcome.kind.value).inc()
         self.routes[channel].note_all([outcome for _, outcome in results])
         await self._sender.record(results)
 

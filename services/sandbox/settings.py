@@ -1,16 +1,17 @@
-"""Settings of the sandbox: environment ``ARREARS_SANDBOX_*``; the command line goes before it."""
+"""Settings of the sandbox: ``ARREARS_SANDBOX_*``; the command line goes before them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.adapters.gateways.settings import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET
+from shared.runtime.settings import FromEnvironment
 
 
-class SandboxSettings(BaseSettings):
+class SandboxSettings(FromEnvironment):
     """Where the sandbox listens and what it keeps. Port 0 takes a free one; the ready line says which."""
 
     model_config = SettingsConfigDict(env_prefix="ARREARS_SANDBOX_", extra="ignore", populate_by_name=True)

@@ -63,6 +63,9 @@ union all
 select 'messages', count(*), extract(epoch from $1 - min(not_before)) from arrears.messages
 where state in ('planned', 'deferred') and not_before <= $1
 union all
+select 'messages_waiting', count(*), extract(epoch from $1 - min(created_at)) from arrears.messages
+where state in ('planned', 'deferred') and not_before > $1
+union all
 select 'attempts_' || state, count(*), extract(epoch from clock_timestamp() - min(marked_real)) from arrears.attempts
 where state in ('sending', 'in_doubt') group by state
 union all
@@ -71,4 +74,13 @@ where state = 'parked' group by consumer
 union all
 select 'dead_' || consumer, count(*), extract(epoch from $1 - min(parked_at)) from arrears.parked
 where state = 'dead' group by consumer
+union all
+select 'unreadable_' || consumer, count(*), extract(epoch from $1 - min(received_at)) from arrears.unreadable
+group by consumer
+union all
+select 'imports_' || state, count(*), extract(epoch from clock_timestamp() - min(updated_at)) from arrears.imports
+where state in ('created', 'receiving', 'interrupted') group by state
+union all
+select 'work_items_' || state, count(*), extract(epoch from $1 - min(created_at)) from arrears.work_items
+where state in ('open', 'taken') group by state
 """

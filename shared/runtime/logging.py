@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -46,6 +47,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _LONG_NUMBER = re.compile(r"\+?\d[\d -]{5,}\d")
 _MESSAGE_LIMIT = 200
 _FRAME_LIMIT = 12
+_REPEATS_ITSELF = "aiokafka"  # a hundred lines a second while no broker answers
 
 
 def configure_logging(service: str, *, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -73,12 +75,35 @@ def configure_logging(service: str, *, level: str = "INFO", stream: TextIO | Non
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=[*shared, _scrub_event], processors=last)
     )
+    handler.addFilter(Seldom(_REPEATS_ITSELF))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).handlers.clear()
         logging.getLogger(noisy).propagate = True
+
+
+class Seldom(logging.Filter):
+    """Lets the same message (before its arguments are filled in) of a library through once in ``every`` seconds."""
+
+    def __init__(self, library: str, *, every: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._library = library
+        self._every = every
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._library):
+            return True
+        if len(self._said) > 1_000:  # a library that fills in its arguments itself
+            self._said.clear()
+        key, now = (record.name, str(record.msg)), self._clock()
+        if now - self._said.get(key, float("-inf")) < self._every:
+            return False
+        self._said[key] = now
+        return True
 
 
 def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -15,10 +15,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
+from prometheus_client import Counter
+
+from shared.runtime.metrics import REGISTRY
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
+_DEATHS = Counter("arrears_task_deaths", "Tasks of this process that died, by name.", ("task",), registry=REGISTRY)
 
 
 class TaskDiedError(RuntimeError):
@@ -71,6 +75,7 @@ class Supervisor:
         if name in self._tasks:
             raise ValueError(f"a task named {name} is supervised already")
         self._tasks[name] = SupervisedTask(name, work, restart)
+        _DEATHS.labels(name)  # a count that is there from the start can be seen to rise
 
     def request_stop(self) -> None:
         """Ask every task to end; asked again, stop waiting for them."""
@@ -125,6 +130,7 @@ class Supervisor:
             died_of = ReturnedEarlyError("it returned before it was asked to stop")
         finally:
             task.running = False
+        _DEATHS.labels(task.name).inc()
         _log.error("task died", task=task.name, restart=task.restart, exc_info=died_of)
         return died_of
 

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import SecretStr, ValidationError
 
 from shared.runtime.health import Health
-from shared.runtime.logging import configure_logging
+from shared.runtime.logging import Seldom, configure_logging
 from shared.runtime.metrics import REGISTRY, serve_metrics
 from shared.runtime.settings import DevelopmentOnly, Environment, ProcessSettings
 
@@ -101,6 +101,19 @@ def test_an_exception_is_logged_by_kind_and_place_without_the_values_in_its_text
 def test_other_libraries_logs_go_the_same_way(lines: io.StringIO) -> None:
     logging.getLogger("some.library").warning("could not reach %s", "li@example.com")
     assert logged(lines)["event"] == "could not reach [removed]"
+
+
+def test_a_library_that_repeats_itself_is_heard_now_and_then_and_all_others_always(lines: io.StringIO) -> None:
+    seconds = iter([0.0, 1.0, 2.0, 11.0])
+    (handler,) = (each for each in logging.getLogger().handlers if getattr(each, "stream", None) is lines)
+    handler.filters = [Seldom("parrot", every=10, clock=lambda: next(seconds))]
+    for number in range(3):
+        logging.getLogger("parrot.head").error("cannot connect to node %s", number)
+    for _ in range(2):
+        logging.getLogger("owl").error("cannot connect")
+    logging.getLogger("parrot.head").error("cannot connect to node %s", 9)
+    said = [json.loads(line)["event"] for line in lines.getvalue().splitlines()]
+    assert said == ["cannot connect to node 0", "cannot connect", "cannot connect", "cannot connect to node 9"]
 
 
 def test_an_object_is_logged_by_its_kind_only(lines: io.StringIO) -> None:

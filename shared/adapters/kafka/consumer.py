@@ -18,15 +18,30 @@ from uuid import UUID
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from prometheus_client import Counter, Gauge, Histogram
 
 from shared.adapters.kafka.clients import KafkaClients
 from shared.adapters.kafka.closing import end_consumer
 from shared.application.transport import Claim, Fenced, GuardedWork
+from shared.runtime.metrics import REGISTRY
 
 DRAIN = 15.0  # seconds that a rebalance waits for the batch under way; below the rebalance time-out
 COMMIT_WITHIN = 5.0
 CHECK_EVERY = 2.0  # seconds between looks whether claims of an idle consumer still hold
 log = structlog.get_logger(__name__)
+_BY = ("consumer",)
+_TAKEN = Counter("arrears_consumer_events", "Events applied, parked, kept or passed over.", _BY, registry=REGISTRY)
+_PARTITIONS = Gauge("arrears_consumer_partitions", "Partitions that this process reads.", _BY, registry=REGISTRY)
+_GAPS = Counter(
+    "arrears_consumer_gaps", "Times our place was outside of what the broker keeps.", _BY, registry=REGISTRY
+)
+_SECONDS = Histogram(
+    "arrears_consumer_batch_seconds",
+    "From a batch in hand to its commit.",
+    _BY,
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+    registry=REGISTRY,
+)
 
 Take = Callable[[Any, UUID, Sequence[Any]], Awaitable[None]]
 """(guarded unit of work, epoch, records in their order): returns when each is committed as applied, parked or kept."""
@@ -60,6 +75,8 @@ class ConsumerLoop:
         self._holder = holder
         self._delivered = delivered
         self._meet = meet
+        for each in (_TAKEN, _GAPS, _PARTITIONS):
+            each.labels(consumer)  # there from the start: what rises from nothing is not seen to rise
         self.kafka: Any = None
         self._claims: dict[TopicPartition, Claim] = {}
         self._epoch: UUID | None = None
@@ -124,6 +141,7 @@ class ConsumerLoop:
         records = [record for records in fetched.values() for record in records]
         held = list(claims.values())
         assert self._epoch is not None  # noqa: S101 - set with the claims
+        began = monotonic()
         try:
             await self._take(GuardedWork(self._work, self._consumer, held), self._epoch, records)
             await self._advance(claims, places)
@@ -132,6 +150,8 @@ class ConsumerLoop:
         except Exception as error:
             await self._note_error(held, error)
             raise
+        _SECONDS.labels(self._consumer).observe(monotonic() - began)
+        _TAKEN.labels(self._consumer).inc(len(records))
         self._delivered()
         await self._tell_broker(places)
 
@@ -183,7 +203,8 @@ class ConsumerLoop:
         begins = await self.kafka.beginning_offsets(fresh) if fresh else {}
         for partition, claim in by_partition.items():
             self.kafka.seek(partition, begins[partition] if claim.next_offset is None else claim.next_offset)
-        self._claims, self._epoch, self._checked = by_partition, epoch, monotonic()
+        self._hold(by_partition)
+        self._epoch, self._checked = epoch, monotonic()
         self.assigned_at = monotonic()
         self._ready.set()
         log.info("kafka.assigned", consumer=self._consumer, partitions=len(by_partition))
@@ -203,8 +224,13 @@ class ConsumerLoop:
         self._forget()
 
     def _forget(self) -> None:
-        self._claims, self._epoch, self.assigned_at = {}, None, None
+        self._hold({})
+        self._epoch, self.assigned_at = None, None
         self._ready.clear()
+
+    def _hold(self, claims: dict[TopicPartition, Claim]) -> None:
+        self._claims = claims
+        _PARTITIONS.labels(self._consumer).set(len(claims))
 
     async def _find_way(self, error: KafkaError) -> None:
         """Our place is outside of what the broker keeps: read on from its beginning, and say so aloud.
@@ -222,6 +248,7 @@ class ConsumerLoop:
             if claim is None or self._claims.get(partition) is not claim:
                 return  # a rebalance came between
             self.kafka.seek(partition, first)
+            _GAPS.labels(self._consumer).inc()
             log.error(
                 "kafka.gap", consumer=self._consumer, topic=partition.topic, partition=partition.partition,
                 wanted=wanted, kept_from=first, kept_to=last,

@@ -16,14 +16,21 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from shared.adapters.codec import Envelope
 from shared.adapters.kafka.publisher import Parcel, Publisher, Shipped
 from shared.application.pipeline import SOURCE
+from shared.runtime.metrics import REGISTRY
 
 BATCH = 1000  # rows of one shard at a time
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds, for a shard or a key in trouble
 log = structlog.get_logger(__name__)
+_HELD = Gauge("arrears_relay_shards_held", "Shards of the outbox that this relay ships.", registry=REGISTRY)
+_SHIPPED = Counter("arrears_relay_events", "Events that the broker has acknowledged.", ("topic",), registry=REGISTRY)
+_TROUBLES = Counter(
+    "arrears_relay_troubles", "Batches and keys that could not be shipped, by error.", ("error",), registry=REGISTRY
+)
 
 
 class Row(Protocol):
@@ -129,12 +136,14 @@ class KafkaRelay:
             await asyncio.gather(keeper, *self._busy.values(), return_exceptions=True)
             with contextlib.suppress(Exception):
                 await self._outbox.leave()
+            _HELD.set(0)
 
     async def _keep_leases(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             surplus = len(self._held) - await self._outbox.share()
             idle = [shard for shard in self._held if shard not in self._busy]
             self._held = await self._outbox.renew(idle[: max(surplus, 0)])
+            _HELD.set(len(self._held))
             await asyncio.sleep(self._beat)
 
     async def _dispatch(self) -> None:
@@ -155,6 +164,7 @@ class KafkaRelay:
         self._busy.pop(shard, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._pauses.setdefault(shard, Pause()).again()
+            _TROUBLES.labels(type(error).__name__).inc()
             log.error("relay.shard_failed", shard=shard, exc_info=error)
 
     async def _work_off(self, shard: int) -> None:
@@ -165,6 +175,7 @@ class KafkaRelay:
             if not rows:
                 return
             shipped = await self._publisher.publish([_parcel(row) for row in rows], shard % self._partitions, epoch)
+            _count(rows, shipped)
             if shipped.sent and await self._outbox.mark_sent(shipped.sent, epoch) < len(shipped.sent):
                 await self._epoch.refresh()
             if not await self._went_well(shard, {row.key for row in rows}, shipped):
@@ -191,6 +202,16 @@ class KafkaRelay:
 
     def _resting_keys(self, shard: int) -> list[str]:
         return [key for key, pause in self._stopped.get(shard, {}).items() if not pause.over]
+
+
+def _count(rows: Sequence[Row], shipped: Shipped) -> None:
+    topics = {row.seq: row.topic for row in rows}
+    for seq in shipped.sent:
+        _SHIPPED.labels(topics[seq]).inc()
+    if shipped.refused:
+        _TROUBLES.labels("refused").inc(len(shipped.refused))
+    if shipped.error is not None:
+        _TROUBLES.labels(shipped.error).inc()
 
 
 def _parcel(row: Row) -> Parcel:

@@ -67,7 +67,10 @@ class Watchdog:
                 ends = await kafka.end_offsets(partitions) if partitions else {}
                 places = {partition: await kafka.position(partition) for partition in partitions}
         except (KafkaError, TimeoutError, IllegalStateError, AssertionError):
-            return  # the broker is away, or a rebalance came between: nothing is known, so nothing is concluded
+            # The broker is away, or a rebalance came between: nothing is known, so nothing is concluded. Patience
+            # begins anew, or a consumer would be held to have stood all the while that it could not read.
+            self._seen = {}
+            return
         seen, self._seen = self._seen, {}
         for partition, place in places.items():
             place_before, since = seen.get(partition, (None, now))
