@@ -50,6 +50,11 @@ class CustomerPage:
     last_standing: CaseStanding | None = None
     standings: int = 0  # how many standings the case has on record
 
+    @classmethod
+    def unknown(cls, customer_id: str) -> CustomerPage:
+        """The page of a customer who is heard of for the first time."""
+        return cls(customer_id, 0, "zh-CN", None, None, "standard", None, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -150,6 +155,7 @@ class Changes:
     """What a transaction writes when it ends. Maps hold the last word on a row, lists hold rows that are only added."""
 
     customers: dict[str, CustomerPage] = field(default_factory=dict)
+    new_customers: dict[str, CustomerPage] = field(default_factory=dict)  # no row is there for them yet, by id
     accounts: dict[AccountKey, Account] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
@@ -160,6 +166,7 @@ class Changes:
     merges: list[tuple[str, str]] = field(default_factory=list)  # from, into
     buckets: list[tuple[BucketEntry, UUID | None]] = field(default_factory=list)
     cases: dict[UUID, Case] = field(default_factory=dict)
+    new_cases: set[UUID] = field(default_factory=set)  # those of ``cases`` that no row is there for yet
     standings: list[tuple[UUID, int, CaseStanding]] = field(default_factory=list)
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
@@ -184,6 +191,10 @@ class Book:
     accounts: dict[str, dict[AccountKey, Account]] = field(default_factory=dict)  # by customer
     movements: dict[AccountKey, Movements] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
+
+    def known_customers(self) -> list[str]:
+        """Those of whom something may be on record."""
+        return [key for key in self.customers if key not in self.changes.new_customers]
 
     def accounts_of(self, customer_id: str) -> dict[AccountKey, Account]:
         return self.accounts.setdefault(customer_id, {})

@@ -31,7 +31,9 @@ from shared.domain.inbound import (
 CONSUMER = "intake"
 FIRST_RETRY = timedelta(seconds=5)
 NOW = timedelta()
-PASSING = frozenset({"40P01", "40001", "23505"})  # deadlock, serialisation, another took the same event a moment ago
+# deadlock, serialisation, another made the same row a moment ago: took the same event, wrote of the same new customer
+PASSING = frozenset({"40P01", "40001", "23505"})
+TRIES = 4
 log = structlog.get_logger(__name__)
 
 
@@ -74,7 +76,7 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
     if not events:
         return []
     try:
-        return await _ingest_twice(work, shelf, events)
+        return await _ingest_patiently(work, shelf, events)
     except Exception as error:
         if len(events) == 1:
             log.exception("intake.event_failed", event_id=events[0].id, type=events[0].type)
@@ -84,17 +86,20 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
     return [*await ingest(work, shelf, events[:half]), *await ingest(work, shelf, events[half:])]
 
 
-async def _ingest_twice(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
-    """Once more after what looking again may put right: others were at the same customers, or the policy is new."""
-    try:
-        return await _ingest_together(work, shelf, events)
-    except UnknownVersion:
-        await shelf.renew()
-    except OwnersMoved:
-        pass
-    except Exception as error:
-        if getattr(error, "sqlstate", None) not in PASSING:
-            raise
+async def _ingest_patiently(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+    """Again after what looking again may put right: others were at the same customers, or the policy is new.
+
+    More than once, because an event may meet others at each of its keys: its customer, its account, its own id."""
+    for _ in range(TRIES - 1):
+        try:
+            return await _ingest_together(work, shelf, events)
+        except UnknownVersion:
+            await shelf.renew()
+        except OwnersMoved:
+            pass
+        except Exception as error:
+            if getattr(error, "sqlstate", None) not in PASSING:
+                raise
     return await _ingest_together(work, shelf, events)
 
 
@@ -226,7 +231,10 @@ def _customer_of(ledger: Ledger, event: InboundEvent) -> str | None:
 
 
 async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> Ledger:
-    """Lock the customers that the events touch, in the order of ids, then read their pages."""
+    """Lock the customers that the events touch, in the order of ids, then read their pages.
+
+    Who is not there yet has no row to lock: of two who write of them at once, the second meets the first one's row when
+    it saves, and decides again."""
     named, account_ids = _named(events)
     owners, merged = await tx.owners_and_mergers(account_ids, named)
     book = Book(tx.now)
@@ -244,7 +252,7 @@ async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[Inb
         raise OwnersMoved
     ledger = Ledger(book, shelf, {account_id: held[account_id] for account_id in owners}, merged)
     await tx.load_movements(book, account_ids)
-    for customer_id, due_at in (await tx.due_rolls(book.customers)).items():
+    for customer_id, due_at in (await tx.due_rolls(book.known_customers())).items():
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
     await _load_keys(tx, ledger, events)
     reported = [event.fact.account_id for event in events if isinstance(event.fact, DelinquencyReported)]

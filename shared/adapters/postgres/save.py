@@ -12,6 +12,7 @@ from shared.adapters.postgres.book_store import write_dues
 from shared.adapters.postgres.profile_store import ProfileTables
 from shared.adapters.postgres.rows import RawJson, Rows, Together, set_all
 from shared.application.book import Changes, Payment
+from shared.domain.case import Case
 from shared.domain.inbound import ReportedCustomer
 
 SHARDS = 16
@@ -133,22 +134,24 @@ _BUCKETS = Rows(
         "case_id": "uuid",
     },
 )
+_CASE_COLUMNS = {
+    "case_id": "uuid",
+    "customer_id": "text",
+    "ordinal": "int",
+    "state": "text",
+    "bucket": "text",
+    "policy_version": "int",
+    "opened_at": "timestamptz",
+    "reopened_at": "timestamptz",
+    "reopenings": "smallint",
+    "ended_at": "timestamptz",
+    "end_reason": "text",
+    "updated_at": "timestamptz",
+}
+_NEW_CASES = Rows("arrears.cases", _CASE_COLUMNS)
 _CASES = Rows(
     "arrears.cases",
-    {
-        "case_id": "uuid",
-        "customer_id": "text",
-        "ordinal": "int",
-        "state": "text",
-        "bucket": "text",
-        "policy_version": "int",
-        "opened_at": "timestamptz",
-        "reopened_at": "timestamptz",
-        "reopenings": "smallint",
-        "ended_at": "timestamptz",
-        "end_reason": "text",
-        "updated_at": "timestamptz",
-    },
+    _CASE_COLUMNS,
     "on conflict (case_id) do update set "
     + set_all("state", "bucket", "reopened_at", "reopenings", "ended_at", "end_reason", "updated_at")
     + ", row_version = cases.row_version + 1",
@@ -168,9 +171,11 @@ _TIMELINE = Rows(
     "arrears.case_events",
     {"customer_id": "text", "case_id": "uuid", "at": "timestamptz", "kind": "text", "actor": "text", "data": "jsonb"},
 )
+_TIMER_COLUMNS = {"scope": "text", "kind": "text", "subject": "text", "due_at": "timestamptz", "rank": "smallint"}
+_NEW_TIMERS = Rows("arrears.timers", _TIMER_COLUMNS)
 _TIMERS = Rows(
     "arrears.timers",
-    {"scope": "text", "kind": "text", "subject": "text", "due_at": "timestamptz", "rank": "smallint"},
+    _TIMER_COLUMNS,
     "on conflict (scope, kind, subject) do update set due_at = excluded.due_at"
     " where timers.due_at is distinct from excluded.due_at",
 )
@@ -199,7 +204,7 @@ class SaveTables(ProfileTables):
 
     async def save(self, changes: Changes, profiles: Mapping[str, ReportedCustomer] | None = None) -> None:
         conn, now = Together(self.conn), self.now
-        await self.save_customers(changes.customers, profiles or {})
+        await self.save_customers(changes.customers, changes.new_customers, profiles or {})
         new, known = _parted(changes.accounts, changes.new_accounts)
         await _NEW_ACCOUNTS.write(conn, (_account_row(account, now) for account in new))
         await _ACCOUNTS.write(conn, (_account_row(account, now) for account in known))
@@ -254,26 +259,9 @@ class SaveTables(ProfileTables):
 
     async def _save_cases(self, conn: Together, changes: Changes) -> None:
         now = self.now
-        await _CASES.write(
-            conn,
-            (
-                (
-                    c.case_id,
-                    c.customer_id,
-                    c.ordinal,
-                    c.state,
-                    c.bucket,
-                    c.policy_version,
-                    c.opened_at,
-                    c.reopened_at,
-                    c.reopenings,
-                    c.ended_at,
-                    c.end_reason,
-                    now,
-                )
-                for c in changes.cases.values()
-            ),
-        )
+        new, known = _parted(changes.cases, changes.new_cases)
+        await _NEW_CASES.write(conn, (_case_row(case, now) for case in new))
+        await _CASES.write(conn, (_case_row(case, now) for case in known))
         await _STANDINGS.write(
             conn,
             ((case_id, seq, s.at, s.anchor, dict(s.past_due), s.segment) for case_id, seq, s in changes.standings),
@@ -287,7 +275,8 @@ class SaveTables(ProfileTables):
         )
 
     async def _save_timers(self, conn: Together, changes: Changes) -> None:
-        gone = [key for key, due_at in changes.timers.items() if due_at is None]
+        strangers = changes.new_customers  # they have no timers yet
+        gone = [key for key, due_at in changes.timers.items() if due_at is None and key.scope not in strangers]
         if gone:
             await conn.execute(
                 """
@@ -298,14 +287,13 @@ class SaveTables(ProfileTables):
                 [key.kind for key in gone],
                 [key.subject for key in gone],
             )
-        await _TIMERS.write(
-            conn,
-            (
-                (key.scope, key.kind, key.subject, due_at, TIMER_RANKS.get(key.kind, 5))
-                for key, due_at in changes.timers.items()
-                if due_at is not None
-            ),
-        )
+        coming = [
+            (key.scope, key.kind, key.subject, due_at, TIMER_RANKS.get(key.kind, 5))
+            for key, due_at in changes.timers.items()
+            if due_at is not None
+        ]
+        await _NEW_TIMERS.write(conn, [timer for timer in coming if timer[0] in strangers])
+        await _TIMERS.write(conn, [timer for timer in coming if timer[0] not in strangers])
 
     async def _save_news(self, conn: Together, changes: Changes) -> None:
         await _TIMELINE.write(
@@ -349,6 +337,23 @@ def _payment_row(p: Payment, now: datetime) -> tuple[Any, ...]:
         p.channel,
         p.matched,
         p.fingerprint,
+        now,
+    )
+
+
+def _case_row(c: Case, now: datetime) -> tuple[Any, ...]:
+    return (
+        c.case_id,
+        c.customer_id,
+        c.ordinal,
+        c.state,
+        c.bucket,
+        c.policy_version,
+        c.opened_at,
+        c.reopened_at,
+        c.reopenings,
+        c.ended_at,
+        c.end_reason,
         now,
     )
 
