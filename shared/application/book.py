@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.domain.account import Account, MoneySince
+from shared.domain.account import NOTHING_SINCE, Account, MoneySince
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
 from shared.domain.case import Case, CaseStanding
@@ -115,8 +115,7 @@ class WaitingFact:
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TimerKey:
+class TimerKey(NamedTuple):
     scope: str
     kind: str
     subject: str
@@ -139,6 +138,8 @@ class Movements:
     reversals: list[tuple[datetime, datetime, int]] = field(default_factory=list)  # reversed_at, posted_at, amount
 
     def since(self, cutoff: datetime, zone: str) -> MoneySince:
+        if not (self.payments or self.reversals):
+            return NOTHING_SINCE
         paid = sum(payment.amount for payment in self.payments.values() if payment.posted_at > cutoff)
         given_back, newest = 0, None
         for reversed_at, posted_at, amount in self.reversals:
@@ -197,7 +198,10 @@ class Book:
         return [key for key in self.customers if key not in self.changes.new_customers]
 
     def accounts_of(self, customer_id: str) -> dict[AccountKey, Account]:
-        return self.accounts.setdefault(customer_id, {})
+        accounts = self.accounts.get(customer_id)
+        if accounts is None:
+            accounts = self.accounts[customer_id] = {}
+        return accounts
 
     def owners(self) -> dict[str, str]:
         """Account id to customer id, of the accounts at hand."""
@@ -208,4 +212,7 @@ class Book:
         self.changes.accounts[account.key] = account
 
     def movements_of(self, key: AccountKey) -> Movements:
-        return self.movements.setdefault(key, Movements())
+        movements = self.movements.get(key)
+        if movements is None:
+            movements = self.movements[key] = Movements()
+        return movements

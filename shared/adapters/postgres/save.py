@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from zlib import crc32
+
+from asyncpg.pgproto.pgproto import UUID as RowUUID
 
 from shared.adapters.postgres.book_store import write_dues
 from shared.adapters.postgres.profile_store import ProfileTables
@@ -264,7 +267,7 @@ class SaveTables(ProfileTables):
         await _CASES.write(conn, (_case_row(case, now) for case in known))
         await _STANDINGS.write(
             conn,
-            ((case_id, seq, s.at, s.anchor, dict(s.past_due), s.segment) for case_id, seq, s in changes.standings),
+            ((case_id, seq, s.at, s.anchor, s.past_due, s.segment) for case_id, seq, s in changes.standings),
         )
         await _BUCKETS.write(
             conn,
@@ -299,7 +302,7 @@ class SaveTables(ProfileTables):
         await _TIMELINE.write(
             conn,
             (
-                (entry.customer_id, entry.case_id, self.now, entry.kind, entry.actor, dict(entry.data))
+                (entry.customer_id, entry.case_id, self.now, entry.kind, entry.actor, entry.data)
                 for entry in changes.timeline
             ),
         )
@@ -307,14 +310,20 @@ class SaveTables(ProfileTables):
         await _OUTBOX.write(
             conn,
             (
-                (new_event_id(), a.topic, a.customer_id, a.type, dict(a.data), self.now, shard_of(a.customer_id))
-                for a in changes.announcements
+                (event_id, a.topic, a.customer_id, a.type, a.data, self.now, shard_of(a.customer_id))
+                for event_id, a in zip(new_event_ids(len(changes.announcements)), changes.announcements, strict=True)
             ),
         )
 
 
-def new_event_id() -> UUID:
-    return uuid4()
+def new_event_ids(count: int) -> Iterator[UUID]:
+    """Random ids (version 4, RFC 9562), in the driver's own class, which is several times quicker to make."""
+    noise = os.urandom(16 * count)
+    for at in range(0, 16 * count, 16):
+        bits = bytearray(noise[at : at + 16])
+        bits[6] = bits[6] & 0x0F | 0x40
+        bits[8] = bits[8] & 0x3F | 0x80
+        yield RowUUID(bytes(bits))
 
 
 def _parted(rows: Mapping[Any, Any], new: Collection[Any]) -> tuple[list[Any], list[Any]]:
