@@ -22,7 +22,10 @@ from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.adapters.rendering import Renderer
 from shared.application.gateway import Gateway
+from shared.application.turns import Lookahead
 from shared.runtime.health import Health
+
+MOST_AHEAD = 2  # chunks of imports in a transaction before their turn; on two cores more gain nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class ApiDeps:
     cursors: CursorSigner
     health: Health
     shelf: Shelf
+    lookahead: Lookahead
     renderer: Renderer = field(default_factory=Renderer)
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     lag: Callable[[], Reading | None] | None = None
@@ -75,6 +79,7 @@ def make_deps(
         cursors=CursorSigner(cipher.keys.derive("cursor")),
         health=health,
         shelf=shelf or Shelf(pool),
+        lookahead=Lookahead(min(MOST_AHEAD, pool.size // 2)),
         gateways=gateways or {},
         lag=lag,
     )

@@ -8,7 +8,6 @@ not decrypt. Random 96-bit nonces are sound for 2**32 values a key (NIST SP 800-
 from __future__ import annotations
 
 import base64
-import hmac
 import os
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
@@ -84,7 +84,7 @@ class FieldCipher:
         self._seal = self._ciphers[keys.current].encrypt
         self._header = _header(keys.current)
         self._contexts: dict[tuple[int, str, str], bytes] = {}
-        self._index_keys: dict[str, bytes] = {}
+        self._indexes: dict[str, HMAC] = {}
 
     @property
     def keys(self) -> Keyring:
@@ -128,10 +128,12 @@ class FieldCipher:
 
         Normalise first (``normalisation.py``): what is hashed must be spelled in one way only.
         """
-        key = self._index_keys.get(index)
-        if key is None:
-            key = self._index_keys[index] = self._keys.derive(f"blind/{index}")
-        return hmac.digest(key, normalised.encode(), "sha256")
+        keyed = self._indexes.get(index)
+        if keyed is None:
+            keyed = self._indexes[index] = HMAC(self._keys.derive(f"blind/{index}"), SHA256())
+        digest = keyed.copy()  # a third of the cost of setting the key up again
+        digest.update(normalised.encode())
+        return digest.finalize()
 
     def _context(self, key_id: int, table: str, column: str) -> bytes:
         context = self._contexts.get((key_id, table, column))

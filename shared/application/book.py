@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.domain.account import Account, MoneySince
+from shared.domain.account import NOTHING_SINCE, Account, MoneySince
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
 from shared.domain.case import Case, CaseStanding
@@ -49,6 +49,11 @@ class CustomerPage:
     case: Case | None = None
     last_standing: CaseStanding | None = None
     standings: int = 0  # how many standings the case has on record
+
+    @classmethod
+    def unknown(cls, customer_id: str) -> CustomerPage:
+        """The page of a customer who is heard of for the first time."""
+        return cls(customer_id, 0, "zh-CN", None, None, "standard", None, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +115,7 @@ class WaitingFact:
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TimerKey:
+class TimerKey(NamedTuple):
     scope: str
     kind: str
     subject: str
@@ -134,6 +138,8 @@ class Movements:
     reversals: list[tuple[datetime, datetime, int]] = field(default_factory=list)  # reversed_at, posted_at, amount
 
     def since(self, cutoff: datetime, zone: str) -> MoneySince:
+        if not (self.payments or self.reversals):
+            return NOTHING_SINCE
         paid = sum(payment.amount for payment in self.payments.values() if payment.posted_at > cutoff)
         given_back, newest = 0, None
         for reversed_at, posted_at, amount in self.reversals:
@@ -150,6 +156,7 @@ class Changes:
     """What a transaction writes when it ends. Maps hold the last word on a row, lists hold rows that are only added."""
 
     customers: dict[str, CustomerPage] = field(default_factory=dict)
+    new_customers: dict[str, CustomerPage] = field(default_factory=dict)  # no row is there for them yet, by id
     accounts: dict[AccountKey, Account] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
@@ -160,6 +167,7 @@ class Changes:
     merges: list[tuple[str, str]] = field(default_factory=list)  # from, into
     buckets: list[tuple[BucketEntry, UUID | None]] = field(default_factory=list)
     cases: dict[UUID, Case] = field(default_factory=dict)
+    new_cases: set[UUID] = field(default_factory=set)  # those of ``cases`` that no row is there for yet
     standings: list[tuple[UUID, int, CaseStanding]] = field(default_factory=list)
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
@@ -185,8 +193,15 @@ class Book:
     movements: dict[AccountKey, Movements] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
 
+    def known_customers(self) -> list[str]:
+        """Those of whom something may be on record."""
+        return [key for key in self.customers if key not in self.changes.new_customers]
+
     def accounts_of(self, customer_id: str) -> dict[AccountKey, Account]:
-        return self.accounts.setdefault(customer_id, {})
+        accounts = self.accounts.get(customer_id)
+        if accounts is None:
+            accounts = self.accounts[customer_id] = {}
+        return accounts
 
     def owners(self) -> dict[str, str]:
         """Account id to customer id, of the accounts at hand."""
@@ -197,4 +212,7 @@ class Book:
         self.changes.accounts[account.key] = account
 
     def movements_of(self, key: AccountKey) -> Movements:
-        return self.movements.setdefault(key, Movements())
+        movements = self.movements.get(key)
+        if movements is None:
+            movements = self.movements[key] = Movements()
+        return movements

@@ -1,15 +1,16 @@
 """Take a file of events in while it streams: in flat memory, a commit a chunk, a way back after a dropped connection.
 
 Facts first, progress right after them in a transaction of its own: a chunk may be committed in several pieces (what can
-not be applied is parked customer by customer), and taking a line twice changes nothing, so progress that is a chunk
-behind after a crash costs one chunk of duplicates and loses nothing. The other order could count lines that were never
-taken. Progress is written only from the place where it was read; a second receiver of the same import stops there.
+not be applied is parked customer by customer), and taking a line twice changes nothing, so progress that is a chunk or
+two behind after a crash costs as many chunks of duplicates and loses nothing. The other order could count lines that
+were never taken. Progress is written only from the place where it was read; a second receiver of the same import stops
+there. Two chunks are in flight, in the order of the file (``turns``), while a third is being read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -21,13 +22,15 @@ from uuid import UUID
 from shared.application.facts import MAX_EVENT_BYTES, InboundEvent, Refused, read_event
 from shared.application.import_csv import BadHeader, CsvReader
 from shared.application.import_lines import Line, LineCutter
-from shared.application.intake import ingest
+from shared.application.intake import ingest_in_turn
 from shared.application.judging import PolicyShelf
 from shared.application.ports import Transaction
 from shared.application.refusals import Conflict, FieldError, Invalid, NotFound
+from shared.application.turns import Lookahead, Turn
 from shared.domain.inbound import Answer, Problem
 
 CHUNK_LINES = 2_000
+IN_FLIGHT = 2  # chunks
 SLICE_BYTES = 64 * 1024  # what is parsed at a time, so that others are served in between
 _BOM = b"\xef\xbb\xbf"
 _TOO_LONG = Refused((Problem("", f"is larger than {MAX_EVENT_BYTES} bytes"),))
@@ -89,6 +92,15 @@ class ImportWork(Protocol):
     def __call__(self) -> AbstractAsyncContextManager[ImportTransaction]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where imports are taken: the unit of work, the policies, and how many chunks may go ahead of their turn."""
+
+    work: ImportWork
+    shelf: PolicyShelf
+    lookahead: Lookahead
+
+
 @dataclass(slots=True)
 class Chunk:
     """Lines that were read and not yet taken."""
@@ -107,11 +119,10 @@ Reader = Callable[[bytes, datetime], InboundEvent | Refused]
 
 
 class Receiver:
-    """Receives the content of one claimed import. While a chunk is committed, the next one is read, and no more."""
+    """Receives the content of one claimed import. While chunks are committed, the next one is read, and no more."""
 
-    def __init__(self, work: ImportWork, shelf: PolicyShelf, claim: Claim, now: datetime, from_byte: int) -> None:
-        self._work = work
-        self._shelf = shelf
+    def __init__(self, place: Place, claim: Claim, now: datetime, from_byte: int) -> None:
+        self._place = place
         self._claim = claim
         self._now = now
         self._from_byte = from_byte
@@ -120,7 +131,9 @@ class Receiver:
         self._done = claim.lines_done
         self._counts = Counter(claim.counts)
         self._chunk = Chunk()
-        self._flying: asyncio.Task[None] | None = None
+        self._handed = self._done
+        self._flying: deque[asyncio.Task[None]] = deque()
+        self._turn: Turn | None = None
         self._digest = sha256() if claim.order.sha256 and not from_byte else None
         self._read: Reader | None = read_event if claim.order.format == "ndjson" else None
 
@@ -135,8 +148,9 @@ class Receiver:
                 await self._hand_over()
                 await self._landed()
         except BaseException:
-            if self._flying is not None:
-                self._flying.cancel()
+            for flying in self._flying:
+                flying.cancel()
+            await asyncio.gather(*self._flying, return_exceptions=True)  # undone, before anybody sends it again
             raise
 
     async def finish(self) -> str | None:
@@ -227,19 +241,24 @@ class Receiver:
         return None
 
     async def _hand_over(self) -> None:
-        """Let the chunk be committed, when the one before has been."""
-        await self._landed()
+        """Let the chunk be committed, in its turn."""
+        await self._landed(IN_FLIGHT - 1)
         chunk, self._chunk = self._chunk, Chunk()
-        if chunk.lines_done > self._done:
-            self._flying = asyncio.create_task(self._commit(chunk))
+        if chunk.lines_done > self._handed:
+            self._handed = chunk.lines_done
+            self._turn = Turn(self._turn, self._place.lookahead)
+            before = self._flying[-1] if self._flying else None
+            self._flying.append(asyncio.create_task(self._commit(chunk, self._turn, before)))
 
-    async def _landed(self) -> None:
-        if self._flying is not None:
-            flying, self._flying = self._flying, None
-            await flying
+    async def _landed(self, still_flying: int = 0) -> None:
+        while len(self._flying) > still_flying:
+            await self._flying[0]
+            self._flying.popleft()
 
-    async def _commit(self, chunk: Chunk) -> None:
-        verdicts = await ingest(self._work, self._shelf, chunk.events)
+    async def _commit(self, chunk: Chunk, turn: Turn, before: asyncio.Task[None] | None) -> None:
+        verdicts = await ingest_in_turn(self._place.work, self._place.shelf, chunk.events, turn)
+        if before is not None:
+            await asyncio.shield(before)  # its progress comes first
         rejections = chunk.rejections
         for number, verdict in zip(chunk.numbers, verdicts, strict=True):
             if verdict.answer is Answer.REJECTED:
@@ -249,22 +268,21 @@ class Receiver:
         self._counts[Answer.REJECTED.value] += len(rejections)
         counts = {answer: count for answer, count in self._counts.items() if count}
         progress = Progress(self._done, chunk.lines_done, chunk.bytes_done, counts)
-        async with self._work() as tx:
+        async with self._place.work() as tx:
             if not await tx.advance_import(self._claim.import_id, progress, rejections):
                 raise _taken_over()
             self._now = tx.now
         self._done = chunk.lines_done
 
 
-async def receive_content(
-    work: ImportWork, shelf: PolicyShelf, import_id: UUID, content: AsyncIterator[bytes], from_byte: int = 0
-) -> None:
+async def receive_content(place: Place, import_id: UUID, content: AsyncIterator[bytes], from_byte: int = 0) -> None:
     """Receive an import's content, from its start or from ``bytes_done`` on. Returns when the import is done.
 
     Refuses an import that is unknown, at an end, or being received; content that is cut off or not what was announced;
     a CSV header that does not fit. What was readable before that point is taken.
     """
-    receiver = await _claim(work, shelf, import_id, from_byte)
+    work = place.work
+    receiver = await _claim(place, import_id, from_byte)
     try:
         await receiver.receive(content)
         cut = await receiver.finish()
@@ -281,15 +299,15 @@ async def receive_content(
         raise Invalid(f"Not what was announced: {mismatch}.", code="upload-mismatch")
 
 
-async def _claim(work: ImportWork, shelf: PolicyShelf, import_id: UUID, from_byte: int) -> Receiver:
-    async with work() as tx:
+async def _claim(place: Place, import_id: UUID, from_byte: int) -> Receiver:
+    async with place.work() as tx:
         claim = await tx.claim_import(import_id)
         if claim is None:
             raise _not_receivable(await tx.import_state(import_id))
         if from_byte and (from_byte != claim.bytes_done or claim.order.format == "csv"):
             start = 0 if claim.order.format == "csv" else claim.bytes_done
             raise Conflict(f"This import resumes at byte {start}, or from its start.", code="wrong-offset")
-        return Receiver(work, shelf, claim, tx.now, from_byte)
+        return Receiver(place, claim, tx.now, from_byte)
 
 
 def _not_receivable(state: str | None) -> Conflict | NotFound:

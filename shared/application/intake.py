@@ -6,6 +6,7 @@ event still fails is parked, alone; everyone else goes on.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from shared.application.judging import PolicyShelf, UnknownVersion
 from shared.application.ledger import Ledger, Verdict
 from shared.application.ports import InboxLine, Transaction, UnitOfWork
 from shared.application.transport import Fenced
+from shared.application.turns import OutOfTurn, Touched, Turn
 from shared.domain.inbound import (
     Answer,
     CustomerMerged,
@@ -32,7 +34,10 @@ from shared.domain.inbound import (
 CONSUMER = "intake"
 FIRST_RETRY = timedelta(seconds=5)
 NOW = timedelta()
-PASSING = frozenset({"40P01", "40001", "23505"})  # deadlock, serialisation, another took the same event a moment ago
+# deadlock, serialisation, another made the same row a moment ago: took the same event, wrote of the same new customer
+PASSING = frozenset({"40P01", "40001", "23505"})
+TRIES = 4
+BREATH = 64  # events decided in a row before others are served
 log = structlog.get_logger(__name__)
 
 
@@ -67,6 +72,27 @@ class KeptEvent:
         return event_json(self.event)
 
 
+async def ingest_in_turn(
+    work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent], turn: Turn
+) -> list[Verdict]:
+    """``ingest`` of one batch of a file while the batch before it may still be in flight; the order holds."""
+    async with turn:
+        await turn.start()
+        if events:
+            try:
+                verdicts = await _ingest_together(work, shelf, events, turn)
+            except OutOfTurn:
+                pass
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other way finds out
+                log.info("intake.not_at_once", events=len(events), error=type(error).__name__)
+            else:
+                turn.committed()
+                return verdicts
+        turn.spoil()
+        await turn.comes()
+        return await ingest(work, shelf, events)
+
+
 async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
     """Apply ``events`` in their order; one verdict each. What is answered other than ``parked`` is committed.
 
@@ -75,7 +101,7 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
     if not events:
         return []
     try:
-        return await _ingest_twice(work, shelf, events)
+        return await _ingest_patiently(work, shelf, events)
     except Fenced:
         raise
     except Exception as error:
@@ -87,17 +113,20 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
     return [*await ingest(work, shelf, events[:half]), *await ingest(work, shelf, events[half:])]
 
 
-async def _ingest_twice(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
-    """Once more after what looking again may put right: others were at the same customers, or the policy is new."""
-    try:
-        return await _ingest_together(work, shelf, events)
-    except UnknownVersion:
-        await shelf.renew()
-    except OwnersMoved:
-        pass
-    except Exception as error:
-        if getattr(error, "sqlstate", None) not in PASSING:
-            raise
+async def _ingest_patiently(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+    """Again after what looking again may put right: others were at the same customers, or the policy is new.
+
+    More than once, because an event may meet others at each of its keys: its customer, its account, its own id."""
+    for _ in range(TRIES - 1):
+        try:
+            return await _ingest_together(work, shelf, events)
+        except UnknownVersion:
+            await shelf.renew()
+        except OwnersMoved:
+            pass
+        except Exception as error:
+            if getattr(error, "sqlstate", None) not in PASSING:
+                raise
     return await _ingest_together(work, shelf, events)
 
 
@@ -138,12 +167,18 @@ def _named(events: Sequence[InboundEvent]) -> tuple[list[str], list[str]]:
     return list(customers), list(accounts)
 
 
-async def _ingest_together(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
+async def _ingest_together(
+    work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent], turn: Turn | None = None
+) -> list[Verdict]:
     async with work() as tx:
         verdicts: list[Verdict | None] = [None] * len(events)
         fresh = await _drop_seen(tx, events, verdicts)
         if fresh:
-            await _apply_fresh(tx, shelf, events, fresh, verdicts)
+            await _apply_fresh(tx, shelf, events, fresh, verdicts, turn=turn)
+        elif turn is not None:
+            turn.holds()
+        if turn is not None:
+            await turn.may_commit()
     return [verdict for verdict in verdicts if verdict is not None]
 
 
@@ -178,13 +213,16 @@ async def _apply_fresh(
     verdicts: list[Verdict | None],
     *,
     replaying: bool = False,
+    turn: Turn | None = None,
 ) -> None:
-    ledger = await _open_ledger(tx, shelf, [events[index] for index in fresh])
+    ledger = await _open_ledger(tx, shelf, [events[index] for index in fresh], turn)
     # Whoever took one of them since we looked makes the inbox refuse it, and then all is tried again.
     blocked = set() if replaying else await tx.blocked(CONSUMER, ledger.book.customers)
     taken: dict[tuple[str, str], tuple[bytes, Verdict]] = {}
     lines: list[InboxLine] = []
-    for index in fresh:
+    for done, index in enumerate(fresh, 1):
+        if not done % BREATH:
+            await asyncio.sleep(0)
         event = events[index]
         key = (event.source, event.id)
         if key in taken:
@@ -228,16 +266,26 @@ def _customer_of(ledger: Ledger, event: InboundEvent) -> str | None:
             return None if owner is None else ledger.customer_id(owner)
 
 
-async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> Ledger:
-    """Lock the customers that the events touch, in the order of ids, then read their pages."""
+async def _open_ledger(
+    tx: Transaction, shelf: PolicyShelf, events: Sequence[InboundEvent], turn: Turn | None
+) -> Ledger:
+    """Lock the customers that the events touch, in the order of ids, then read their pages.
+
+    Who is not there yet has no row to lock: of two who write of them at once, the second meets the first one's row when
+    it saves, and decides again."""
     named, account_ids = _named(events)
     owners, merged = await tx.owners_and_mergers(account_ids, named)
     book = Book(tx.now)
-    await tx.lock_customers(book, {*named, *owners.values(), *merged, *merged.values()}, create=True)
+    customers = {*named, *owners.values(), *merged, *merged.values()}
+    if turn is not None:
+        turn.enter(Touched(customers, set(account_ids), _keys(events)))
+    await tx.lock_customers(book, customers, create=True)
     unreported = [account_id for account_id in account_ids if account_id not in owners]
     await tx.lock_unreported(unreported)
     if unreported:
         owners |= await tx.owners(unreported)
+    if turn is not None:
+        turn.holds()
     if any(page.merged_into is not None and key not in merged for key, page in book.customers.items()):
         raise OwnersMoved
     await tx.load_cases(book)
@@ -247,13 +295,28 @@ async def _open_ledger(tx: Transaction, shelf: PolicyShelf, events: Sequence[Inb
         raise OwnersMoved
     ledger = Ledger(book, shelf, {account_id: held[account_id] for account_id in owners}, merged)
     await tx.load_movements(book, account_ids)
-    for customer_id, due_at in (await tx.due_rolls(book.customers)).items():
+    for customer_id, due_at in (await tx.due_rolls(book.known_customers())).items():
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
     await _load_keys(tx, ledger, events)
     reported = [event.fact.account_id for event in events if isinstance(event.fact, DelinquencyReported)]
     if reported:
         ledger.waiting = await tx.waiting_facts(reported)
     return ledger
+
+
+def _keys(events: Sequence[InboundEvent]) -> set[tuple[str, str]]:
+    """The keys by which events are told from one another: their own, and those of payments and reversals."""
+    keys = {(event.source, event.id) for event in events}
+    for event in events:
+        match event.fact:
+            case PaymentPosted() as fact:
+                keys.add((event.source, f"payment {fact.payment_id}"))
+            case PaymentReversed() as fact:
+                keys.add((event.source, f"payment {fact.payment_id}"))
+                keys.add((event.source, f"reversal {fact.reversal_id}"))
+            case _:
+                pass
+    return keys
 
 
 async def _load_keys(tx: Transaction, ledger: Ledger, events: Sequence[InboundEvent]) -> None:

@@ -71,6 +71,7 @@ def rejudge(
         if case.ordinal > page.cases_opened:
             page.cases_opened = case.ordinal
             changes.customers[customer_id] = page
+            changes.new_cases.add(case.case_id)
         if case is not page.case:
             page.case = case
             changes.cases[case.case_id] = case

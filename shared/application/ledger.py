@@ -7,6 +7,7 @@ pages in memory; what is written, and whether, is the transaction's business.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.application.book import (
@@ -19,7 +20,7 @@ from shared.application.book import (
     WaitingFact,
 )
 from shared.application.judging import PolicyShelf, rejudge, zone_of
-from shared.domain.account import Account, covered_by, restand
+from shared.domain.account import NOTHING_SINCE, Account, MoneySince, covered_by, restand
 from shared.domain.announcement import Announcement
 from shared.domain.inbound import (
     Answer,
@@ -70,10 +71,15 @@ def put_payment(ledger: Ledger, payment: Payment) -> None:
     ledger.book.movements_of((payment.account_id, payment.currency)).payments[payment.key] = payment
 
 
+def money_since(ledger: Ledger, key: AccountKey, customer_id: str, cutoff: datetime) -> MoneySince:
+    movements = ledger.book.movements.get(key)
+    if movements is None:
+        return NOTHING_SINCE
+    return movements.since(cutoff, zone_of(ledger.page(customer_id).time_zone, ledger.shelf.policy()))
+
+
 def restood(ledger: Ledger, account: Account) -> Account:
-    page = ledger.page(account.customer_id)
-    zone = zone_of(page.time_zone, ledger.shelf.policy())
-    return restand(account, ledger.book.movements_of(account.key).since(account.cutoff_at, zone))
+    return restand(account, money_since(ledger, account.key, account.customer_id, account.cutoff_at))
 
 
 def after_money(ledger: Ledger, account: Account, reason: str, news: tuple[str, dict[str, Any]]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from shared.application.book import AccountKey, Snapshot, WaitingFact
 from shared.application.facts import InboundEvent, fact_json, typed_fact
 from shared.application.judging import rejudge
-from shared.application.ledger import ACCEPTED, Ledger, Verdict, put_payment, restood
-from shared.domain.account import NOTHING_SINCE, Account, AccountStatus, Balances, Due, stand
+from shared.application.ledger import ACCEPTED, Ledger, Verdict, money_since, put_payment
+from shared.domain.account import Account, AccountStatus, MoneySince, stand
 from shared.domain.announcement import Announcement
 from shared.domain.inbound import (
     AccountChargedOff,
@@ -41,10 +41,10 @@ def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> 
     left = _change_hands(ledger, fact.account_id, customer_id)
     if before is None:
         ledger.book.changes.new_accounts.add(key)
-    account = _account(fact, customer_id, before)
     ledger.owners[fact.account_id] = customer_id
-    _match_waiting_payments(ledger, account)
-    ledger.book.put_account(restood(ledger, account))
+    _match_waiting_payments(ledger, key, customer_id)
+    since = money_since(ledger, key, customer_id, fact.cutoff_at)
+    ledger.book.put_account(_account(fact, customer_id, before, since))
     for concerned in (*left, customer_id):
         rejudge(ledger.book, concerned, ledger.shelf, ledger.book.now, event.type)
     if before is None:
@@ -91,17 +91,21 @@ def _wait_for_account(ledger: Ledger, event: InboundEvent, fact: AccountChargedO
 
 
 def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Snapshot:
+    owed = fact.balances
     body: dict[str, Any] = {
-        "balances": {name: getattr(fact.balances, name) for name in ("principal", "interest", "fees", "penalty")},
+        "balances": {
+            "principal": owed.principal,
+            "interest": owed.interest,
+            "fees": owed.fees,
+            "penalty": owed.penalty,
+        },
         "credit_limit": fact.credit_limit,
         "dues": [[due.due_date.isoformat(), due.minimum_due, due.unpaid] for due in fact.dues],
     }
     return Snapshot(fact.account_id, fact.currency, fact.sequence, fact.cutoff_at, stale, event.fingerprint, body)
 
 
-def _account(fact: DelinquencyReported, customer_id: str, before: Account | None) -> Account:
-    dues = tuple(Due(due.due_date, due.minimum_due, due.unpaid) for due in fact.dues)
-    balances = Balances(fact.balances.principal, fact.balances.interest, fact.balances.fees, fact.balances.penalty)
+def _account(fact: DelinquencyReported, customer_id: str, before: Account | None, since: MoneySince) -> Account:
     status = AccountStatus.OPEN
     if before is not None and before.status is AccountStatus.CHARGED_OFF:
         status = AccountStatus.CHARGED_OFF
@@ -118,9 +122,10 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
         credit_limit=fact.credit_limit,
         sequence=fact.sequence,
         cutoff_at=fact.cutoff_at,
-        balances=balances,
-        reported_dues=dues,
-        standing=stand(dues, NOTHING_SINCE),
+        balances=fact.balances,
+        reported_dues=fact.dues,
+        standing=stand(fact.dues, since),
+        paid_since=since.paid,
         status=status,
         closed_reason=before.closed_reason if before and ended else None,
         closed_sequence=before.closed_sequence if before and ended else None,
@@ -131,11 +136,11 @@ def _account(fact: DelinquencyReported, customer_id: str, before: Account | None
     )
 
 
-def _match_waiting_payments(ledger: Ledger, account: Account) -> None:
-    for payment in list(ledger.book.movements_of(account.key).payments.values()):
+def _match_waiting_payments(ledger: Ledger, key: AccountKey, customer_id: str) -> None:
+    movements = ledger.book.movements.get(key)
+    for payment in [] if movements is None else list(movements.payments.values()):
         if not payment.matched:
-            matched = replace(payment, matched=True, customer_id=account.customer_id)
-            put_payment(ledger, matched)
+            put_payment(ledger, replace(payment, matched=True, customer_id=customer_id))
 
 
 def customer_updated(ledger: Ledger, event: InboundEvent, fact: CustomerUpdated) -> Verdict:

@@ -68,7 +68,9 @@ class BookStore(Protocol):
         from -> into."""
 
     async def lock_customers(self, book: Book, customer_ids: Iterable[str], *, create: bool = False) -> None:
-        """Lock in the order of ids (FOR NO KEY UPDATE), in a statement of its own, and fill ``book.customers``."""
+        """Lock in the order of ids (FOR NO KEY UPDATE), in a statement of its own, and fill ``book.customers``.
+
+        With ``create``, whoever is not on record gets a blank page, which is written when the book is saved."""
 
     async def lock_unreported(self, account_ids: Iterable[str]) -> None:
         """Serialise on accounts that have no customer to lock yet, until the transaction ends."""

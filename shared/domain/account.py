@@ -102,25 +102,34 @@ def stand(reported: Iterable[Due], since: MoneySince) -> Standing:
     """Where the dues stand after the money that moved since the snapshot.
 
     The sum counts, not the order, so that payments may arrive in any order and end the same."""
-    dues = list(reported)
+    dues = tuple(reported)
     if since.given_back:
         dues = _add_back(dues, since)
-    rest = since.paid
-    for index, due in enumerate(dues):
+    if since.paid:
+        dues = _take_off(dues, since.paid)
+    past_due, oldest = 0, None
+    for due in dues:
+        if due.unpaid:
+            past_due += due.unpaid
+            oldest = oldest or due.due_date
+    return Standing(dues, past_due, oldest, bool(since.paid or since.given_back))
+
+
+def _take_off(dues: tuple[Due, ...], rest: int) -> tuple[Due, ...]:
+    left = []
+    for due in dues:
         taken = min(rest, due.unpaid)
-        if taken:
-            dues[index] = replace(due, unpaid=due.unpaid - taken)
-            rest -= taken
-    oldest = next((due.due_date for due in dues if due.unpaid), None)
-    return Standing(tuple(dues), sum(due.unpaid for due in dues), oldest, bool(since.paid or since.given_back))
+        left.append(replace(due, unpaid=due.unpaid - taken) if taken else due)
+        rest -= taken
+    return tuple(left)
 
 
-def _add_back(dues: list[Due], since: MoneySince) -> list[Due]:
+def _add_back(dues: tuple[Due, ...], since: MoneySince) -> tuple[Due, ...]:
     if not dues:
-        return [] if since.given_back_on is None else [Due(since.given_back_on, since.given_back, since.given_back)]
+        return () if since.given_back_on is None else (Due(since.given_back_on, since.given_back, since.given_back),)
     newest = dues[-1]
     unpaid = newest.unpaid + since.given_back
-    return [*dues[:-1], replace(newest, unpaid=unpaid, minimum_due=max(newest.minimum_due, unpaid))]
+    return (*dues[:-1], replace(newest, unpaid=unpaid, minimum_due=max(newest.minimum_due, unpaid)))
 
 
 def restand(account: Account, since: MoneySince) -> Account:

@@ -218,7 +218,10 @@ def _case_news(word: str, case: Case, data: Mapping[str, Any]) -> Announcement:
 def _account_news(
     customer_id: str, buckets: Sequence[BucketEntry], accounts: Sequence[Account], case: Case | None
 ) -> list[Announcement]:
+    if not buckets:
+        return []
     by_key = {account.key: account for account in accounts}
+    case_id = None if case is None else str(case.case_id)
     news = []
     for entry in buckets:
         account = by_key[(entry.account_id, entry.currency)]
@@ -231,7 +234,7 @@ def _account_news(
             "account_id": entry.account_id,
             "currency": entry.currency,
             "customer_id": customer_id,
-            "case_id": None if case is None else str(case.case_id),
+            "case_id": case_id,
             "bucket": entry.bucket,
             "previous": entry.previous,
             "entered_on": entry.entered_on.isoformat(),

@@ -63,20 +63,18 @@ def bucket_entries(account: Account, policy: Policy, on: date) -> list[BucketEnt
     if target == account.bucket:
         return []
     oldest = counted_oldest_due(account, policy)
-    order = [bucket.name for bucket in policy.buckets]
     if oldest is None or target == CURRENT:
         return [BucketEntry(account.account_id, account.currency, target, account.bucket, on)]
-    starts = {bucket.name: bucket.from_dpd for bucket in policy.buckets}
+    starts = policy.bucket_starts
 
     def entered(name: str) -> date:
-        first = max(starts[name], policy.grace.days + 1)
-        return oldest + timedelta(days=first)
+        return oldest + timedelta(days=max(starts[name], policy.grace.days + 1))
 
     path = [target]
-    if account.bucket in order and order.index(account.bucket) < order.index(target):
-        rolled = [n for n in order if order.index(account.bucket) < order.index(n) <= order.index(target)]
+    if account.bucket in starts:
         since = account.bucket_since
-        path = [n for n in rolled if since is not None and entered(n) > since] or [target]
+        passed = [name for name, day in starts.items() if starts[account.bucket] < day <= starts[target]]
+        path = [name for name in passed if since is not None and entered(name) > since] or [target]
     entries, previous = [], account.bucket
     for name in path:
         entries.append(BucketEntry(account.account_id, account.currency, name, previous, min(entered(name), on)))

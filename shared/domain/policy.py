@@ -71,7 +71,9 @@ class Thanks:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of the policy. ``hash`` is the SHA-256 of the document it was read from."""
+    """One version of the policy. ``hash`` is the SHA-256 of the document it was read from.
+
+    ``bucket_starts`` gives the first day past due of each bucket, in their order."""
 
     version: int
     name: str
@@ -84,10 +86,13 @@ class Policy:
     thanks: Thanks
     ladders: tuple[Ladder, ...]
     hash: str = ""
+    bucket_starts: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _by_segment: Mapping[str, tuple[Step, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        starts = {bucket.name: bucket.from_dpd for bucket in self.buckets}
+        object.__setattr__(self, "bucket_starts", MappingProxyType(starts))
         object.__setattr__(self, "_starts", tuple(bucket.from_dpd for bucket in self.buckets))
         by_segment = {segment: ladder.steps for ladder in self.ladders for segment in ladder.segments}
         object.__setattr__(self, "_by_segment", MappingProxyType(by_segment))

@@ -1,5 +1,6 @@
 """What the core-banking system tells, and the one answer that each odd case gets; docs/api.md has them as a table."""
 
+import asyncio
 import random
 
 import asyncpg
@@ -292,3 +293,33 @@ async def test_any_order_ends_in_the_same_facts(database, tmp_path, bank: Bank):
         await bank.send(shuffled[4:])
         assert await bank.facts() == expected, seed
     await owner.close()
+
+
+async def test_two_senders_at_once_about_the_same_new_customers_both_count(bank: Bank):
+    """Who is new has no row to lock: the second sender meets the first one's rows when it saves, and decides again."""
+    customers = range(60)  # enough to be copied in
+    first = bank.made(*(report(f"A{n}", f"C{n}", unpaid=10_000) for n in customers))
+    second = bank.made(*(report(f"B{n}", f"C{n}", unpaid=20_000) for n in reversed(customers)))
+    both = await asyncio.gather(*(bank.send(events) for events in (first, second)))
+    assert {verdict.answer for verdicts in both for verdict in verdicts} == {"accepted"}
+    standings = await bank.rows(
+        "select customer_id, count(distinct case_id) cases, max((past_due ->> 'CNY')::int) past_due"
+        " from cases join case_standings using (case_id) group by customer_id"
+    )
+    assert {(row["cases"], row["past_due"]) for row in standings} == {(1, 30_000)}
+    assert len(standings) == 60
+
+
+async def test_a_merger_of_two_customers_nobody_heard_of_is_kept(bank: Bank):
+    assert await bank.say(merged("C1", "C2")) == ["accepted"]
+    assert await bank.say(report("A1", "C1")) == ["accepted"]
+    assert (await bank.account("A1"))["customer_id"] == "C2"
+    assert len(await bank.rows("select customer_id from customers")) == 2
+
+
+async def test_single_events_at_once_about_one_new_customer_all_count(bank: Bank):
+    events = bank.made(*(report(f"A{n}", unpaid=10_000) for n in range(12)))
+    answers = await asyncio.gather(*(bank.send([each]) for each in events))
+    assert [verdict.answer for (verdict,) in answers] == ["accepted"] * 12
+    standing = await bank.row("select past_due from case_standings order by seq desc limit 1")
+    assert standing["past_due"] == {"CNY": 120_000}

@@ -19,7 +19,7 @@ from services.api.routing import noun_router
 from services.api.schemas.imports import ImportIn, ImportOut, ImportState, RejectionOut
 from services.api.security import require
 from shared.adapters.postgres.views import imports as view
-from shared.application.imports import ImportOrder, receive_content
+from shared.application.imports import ImportOrder, Place, receive_content
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
 
@@ -96,7 +96,7 @@ async def put_import_content(
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise BadRequest("unsupported-media-type", "Send the content as it is, not compressed.", status=415)
     start = from_byte if content_range is None else _start_of(content_range)
-    await receive_content(deps.work, deps.shelf, import_id, request.stream(), start)
+    await receive_content(Place(deps.work, deps.shelf, deps.lookahead), import_id, request.stream(), start)
     async with deps.pool.acquire() as conn:
         return Json(_found(await view.get_import(conn, import_id)))
 

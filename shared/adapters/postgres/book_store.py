@@ -64,21 +64,12 @@ class BookTables(Session):
         ids = sorted(set(customer_ids))
         if not ids:
             return
-        rows = await self._lock(ids)
-        if create and len(rows) < len(ids):
-            known = {row[0] for row in rows}
-            await self.conn.execute(
-                """
-                insert into customers (customer_id, created_at, updated_at)
-                select id, $2, $2 from unnest($1::text[]) as id order by id
-                on conflict do nothing
-                """,
-                [customer_id for customer_id in ids if customer_id not in known],
-                self.now,
-            )
-            rows = await self._lock(ids)
-        for row in rows:
+        for row in await self._lock(ids):
             book.customers[row[0]] = CustomerPage(*row)
+        if create:
+            unknown = {key: CustomerPage.unknown(key) for key in ids if key not in book.customers}
+            book.customers |= unknown
+            book.changes.new_customers |= unknown
 
     async def _lock(self, ids: list[str]) -> Sequence[Any]:
         rows: Sequence[Any] = await self.conn.fetch(
@@ -96,6 +87,9 @@ class BookTables(Session):
             )
 
     async def load_cases(self, book: Book) -> None:
+        had_one = [page.customer_id for page in book.customers.values() if page.cases_opened]
+        if not had_one:
+            return
         rows = await self.conn.fetch(
             """
             select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
@@ -108,7 +102,7 @@ class BookTables(Session):
                 select * from case_standings where case_standings.case_id = c.case_id order by seq desc limit 1
             ) s on true
             """,
-            [page.customer_id for page in book.customers.values() if page.cases_opened],
+            had_one,
         )
         for row in rows:
             page = book.customers[row[1]]
@@ -118,6 +112,9 @@ class BookTables(Session):
                 page.last_standing = CaseStanding(row[12], row[13], row[14], row[15])
 
     async def load_accounts(self, book: Book) -> None:
+        known = book.known_customers()
+        if not known:
+            return
         rows = await self.conn.fetch(
             """
             select account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal,
@@ -125,7 +122,7 @@ class BookTables(Session):
                    closed_reason, closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
             from accounts where customer_id = any($1::text[])
             """,
-            list(book.customers),
+            known,
         )
         for row in rows:
             account = read_account(row)

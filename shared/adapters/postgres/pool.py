@@ -155,8 +155,8 @@ async def _keep_session(connection: Any) -> None:
 
 
 def _encode_jsonb(value: bytes | Mapping[str, Any] | Sequence[Any] | str | int | bool) -> bytes:
-    """Bytes are JSON already."""
-    return _JSONB_VERSION + (value if isinstance(value, bytes) else orjson.dumps(value))
+    """Bytes are JSON already; ``default`` is for mappings that are no dict."""
+    return _JSONB_VERSION + (value if isinstance(value, bytes) else orjson.dumps(value, default=dict))
 
 
 def _decode_jsonb(data: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,20 +16,22 @@ NAME_INDEX = "customer-name"
 LAST4_INDEX = "phone-last4"
 AFTER_ONES_OWN = 100  # where the contact points of a customer who was merged into another stand
 
+_CUSTOMER_COLUMNS = {
+    "customer_id": "text",
+    "core_version": "bigint",
+    "language": "text",
+    "time_zone": "text",
+    "jurisdiction": "text",
+    "segment": "text",
+    "merged_into": "text",
+    "cases_opened": "int",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+_NEW_CUSTOMERS = Rows("arrears.customers", _CUSTOMER_COLUMNS | {"name_enc": "bytea", "name_bidx": "bytea"})
 _CUSTOMERS = Rows(
     "arrears.customers",
-    {
-        "customer_id": "text",
-        "core_version": "bigint",
-        "language": "text",
-        "time_zone": "text",
-        "jurisdiction": "text",
-        "segment": "text",
-        "merged_into": "text",
-        "cases_opened": "int",
-        "created_at": "timestamptz",
-        "updated_at": "timestamptz",
-    },
+    _CUSTOMER_COLUMNS,
     "on conflict (customer_id) do update set "
     + set_all(
         "core_version", "language", "time_zone", "jurisdiction", "segment", "merged_into", "cases_opened", "updated_at"
@@ -56,31 +58,47 @@ _NEW_POINTS = Rows("arrears.contact_points", _POINT_COLUMNS)
 
 
 class ProfileTables(Session):
-    async def save_customers(self, pages: Mapping[str, CustomerPage], profiles: Mapping[str, ReportedCustomer]) -> None:
-        await _CUSTOMERS.write(
-            self.conn,
-            (
-                (
-                    page.customer_id,
-                    page.core_version,
-                    page.language,
-                    page.time_zone,
-                    page.jurisdiction,
-                    page.segment,
-                    page.merged_into,
-                    page.cases_opened,
-                    self.now,
-                    self.now,
-                )
-                for page in pages.values()
-            ),
+    async def save_customers(
+        self,
+        pages: Mapping[str, CustomerPage],
+        new: Mapping[str, CustomerPage],
+        profiles: Mapping[str, ReportedCustomer],
+    ) -> None:
+        """Write ``new`` pages, all of them, and those of ``pages`` that were there before; then what is personal.
+
+        In the order of ids: two who make the same customers at once must not wait for each other in a circle."""
+        await _NEW_CUSTOMERS.write(
+            self.conn, [self._page_row(new[key]) + self._sealed_name(key, profiles.get(key)) for key in sorted(new)]
         )
+        await _CUSTOMERS.write(self.conn, (self._page_row(page) for key, page in pages.items() if key not in new))
         if profiles:
-            await self._save_names(profiles)
-            await self._save_points(profiles)
+            await self._save_names({key: profile for key, profile in profiles.items() if key not in new})
+            await self._save_points(profiles, new)
+
+    def _page_row(self, page: CustomerPage) -> tuple[Any, ...]:
+        return (
+            page.customer_id,
+            page.core_version,
+            page.language,
+            page.time_zone,
+            page.jurisdiction,
+            page.segment,
+            page.merged_into,
+            page.cases_opened,
+            self.now,
+            self.now,
+        )
+
+    def _sealed_name(self, customer_id: str, profile: ReportedCustomer | None) -> tuple[bytes | None, bytes | None]:
+        if profile is None:
+            return None, None
+        sealed = self.cipher.encrypt("customers", "name", customer_id, profile.name)
+        return sealed, self.cipher.blind(NAME_INDEX, profile.name)
 
     async def _save_names(self, profiles: Mapping[str, ReportedCustomer]) -> None:
         """Write the names that changed; the blind index tells without decrypting."""
+        if not profiles:
+            return
         indexes = {key: self.cipher.blind(NAME_INDEX, profile.name) for key, profile in profiles.items()}
         rows = await self.conn.fetch(
             "select customer_id from unnest($1::text[], $2::bytea[]) as k(customer_id, bidx)"
@@ -101,12 +119,9 @@ class ProfileTables(Session):
                 [indexes[key] for key in changed],
             )
 
-    async def _save_points(self, profiles: Mapping[str, ReportedCustomer]) -> None:
-        rows = await self.conn.fetch(
-            "select point_id, customer_id, state, source, position, origin from contact_points"
-            " where customer_id = any($1::text[])",
-            list(profiles),
-        )
+    async def _save_points(self, profiles: Mapping[str, ReportedCustomer], new: Collection[str]) -> None:
+        asked = [key for key in profiles if key not in new]
+        rows = await self._points_of(asked) if asked else []
         there = {row[0] for row in rows}
         known = {row[0]: row for row in rows if row[5] == "core"}
         reported: dict[UUID, tuple[str, int, ReportedPoint, str, bytes, bool]] = {}
@@ -125,6 +140,14 @@ class ProfileTables(Session):
         )
         await self._set_points([key for key, row in known.items() if key in reported and row[2] == "removed"], "active")
         await self._move_points(known, reported)
+
+    async def _points_of(self, customer_ids: list[str]) -> list[Any]:
+        rows: list[Any] = await self.conn.fetch(
+            "select point_id, customer_id, state, source, position, origin from contact_points"
+            " where customer_id = any($1::text[])",
+            customer_ids,
+        )
+        return rows
 
     def _normal(self, point: ReportedPoint) -> tuple[str, bool]:
         try:

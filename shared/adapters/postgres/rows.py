@@ -82,7 +82,7 @@ def _joined(parts: tuple[tuple[str, int], ...]) -> str:
 
 def as_json(value: Any) -> bytes | None:
     """A value for an array of jsonb; the driver would take a list of lists for an array of two dimensions."""
-    return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
+    return value if value is None or isinstance(value, bytes) else orjson.dumps(value, default=dict)
 
 
 def set_all(*names: str) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from zlib import crc32
+
+from asyncpg.pgproto.pgproto import UUID as RowUUID
 
 from shared.adapters.postgres.book_store import write_dues
 from shared.adapters.postgres.profile_store import ProfileTables
 from shared.adapters.postgres.rows import RawJson, Rows, Together, set_all
 from shared.application.book import Changes, Payment
+from shared.domain.case import Case
 from shared.domain.inbound import ReportedCustomer
 
 SHARDS = 64  # also how many partitions one of our topics can use: a shard goes to one partition
@@ -133,22 +137,24 @@ _BUCKETS = Rows(
         "case_id": "uuid",
     },
 )
+_CASE_COLUMNS = {
+    "case_id": "uuid",
+    "customer_id": "text",
+    "ordinal": "int",
+    "state": "text",
+    "bucket": "text",
+    "policy_version": "int",
+    "opened_at": "timestamptz",
+    "reopened_at": "timestamptz",
+    "reopenings": "smallint",
+    "ended_at": "timestamptz",
+    "end_reason": "text",
+    "updated_at": "timestamptz",
+}
+_NEW_CASES = Rows("arrears.cases", _CASE_COLUMNS)
 _CASES = Rows(
     "arrears.cases",
-    {
-        "case_id": "uuid",
-        "customer_id": "text",
-        "ordinal": "int",
-        "state": "text",
-        "bucket": "text",
-        "policy_version": "int",
-        "opened_at": "timestamptz",
-        "reopened_at": "timestamptz",
-        "reopenings": "smallint",
-        "ended_at": "timestamptz",
-        "end_reason": "text",
-        "updated_at": "timestamptz",
-    },
+    _CASE_COLUMNS,
     "on conflict (case_id) do update set "
     + set_all("state", "bucket", "reopened_at", "reopenings", "ended_at", "end_reason", "updated_at")
     + ", row_version = cases.row_version + 1",
@@ -168,9 +174,11 @@ _TIMELINE = Rows(
     "arrears.case_events",
     {"customer_id": "text", "case_id": "uuid", "at": "timestamptz", "kind": "text", "actor": "text", "data": "jsonb"},
 )
+_TIMER_COLUMNS = {"scope": "text", "kind": "text", "subject": "text", "due_at": "timestamptz", "rank": "smallint"}
+_NEW_TIMERS = Rows("arrears.timers", _TIMER_COLUMNS)
 _TIMERS = Rows(
     "arrears.timers",
-    {"scope": "text", "kind": "text", "subject": "text", "due_at": "timestamptz", "rank": "smallint"},
+    _TIMER_COLUMNS,
     "on conflict (scope, kind, subject) do update set due_at = excluded.due_at"
     " where timers.due_at is distinct from excluded.due_at",
 )
@@ -199,7 +207,7 @@ class SaveTables(ProfileTables):
 
     async def save(self, changes: Changes, profiles: Mapping[str, ReportedCustomer] | None = None) -> None:
         conn, now = Together(self.conn), self.now
-        await self.save_customers(changes.customers, profiles or {})
+        await self.save_customers(changes.customers, changes.new_customers, profiles or {})
         new, known = _parted(changes.accounts, changes.new_accounts)
         await _NEW_ACCOUNTS.write(conn, (_account_row(account, now) for account in new))
         await _ACCOUNTS.write(conn, (_account_row(account, now) for account in known))
@@ -254,29 +262,12 @@ class SaveTables(ProfileTables):
 
     async def _save_cases(self, conn: Together, changes: Changes) -> None:
         now = self.now
-        await _CASES.write(
-            conn,
-            (
-                (
-                    c.case_id,
-                    c.customer_id,
-                    c.ordinal,
-                    c.state,
-                    c.bucket,
-                    c.policy_version,
-                    c.opened_at,
-                    c.reopened_at,
-                    c.reopenings,
-                    c.ended_at,
-                    c.end_reason,
-                    now,
-                )
-                for c in changes.cases.values()
-            ),
-        )
+        new, known = _parted(changes.cases, changes.new_cases)
+        await _NEW_CASES.write(conn, (_case_row(case, now) for case in new))
+        await _CASES.write(conn, (_case_row(case, now) for case in known))
         await _STANDINGS.write(
             conn,
-            ((case_id, seq, s.at, s.anchor, dict(s.past_due), s.segment) for case_id, seq, s in changes.standings),
+            ((case_id, seq, s.at, s.anchor, s.past_due, s.segment) for case_id, seq, s in changes.standings),
         )
         await _BUCKETS.write(
             conn,
@@ -287,7 +278,8 @@ class SaveTables(ProfileTables):
         )
 
     async def _save_timers(self, conn: Together, changes: Changes) -> None:
-        gone = [key for key, due_at in changes.timers.items() if due_at is None]
+        strangers = changes.new_customers  # they have no timers yet
+        gone = [key for key, due_at in changes.timers.items() if due_at is None and key.scope not in strangers]
         if gone:
             await conn.execute(
                 """
@@ -298,20 +290,19 @@ class SaveTables(ProfileTables):
                 [key.kind for key in gone],
                 [key.subject for key in gone],
             )
-        await _TIMERS.write(
-            conn,
-            (
-                (key.scope, key.kind, key.subject, due_at, TIMER_RANKS.get(key.kind, 5))
-                for key, due_at in changes.timers.items()
-                if due_at is not None
-            ),
-        )
+        coming = [
+            (key.scope, key.kind, key.subject, due_at, TIMER_RANKS.get(key.kind, 5))
+            for key, due_at in changes.timers.items()
+            if due_at is not None
+        ]
+        await _NEW_TIMERS.write(conn, [timer for timer in coming if timer[0] in strangers])
+        await _TIMERS.write(conn, [timer for timer in coming if timer[0] not in strangers])
 
     async def _save_news(self, conn: Together, changes: Changes) -> None:
         await _TIMELINE.write(
             conn,
             (
-                (entry.customer_id, entry.case_id, self.now, entry.kind, entry.actor, dict(entry.data))
+                (entry.customer_id, entry.case_id, self.now, entry.kind, entry.actor, entry.data)
                 for entry in changes.timeline
             ),
         )
@@ -319,14 +310,20 @@ class SaveTables(ProfileTables):
         await _OUTBOX.write(
             conn,
             (
-                (new_event_id(), a.topic, a.customer_id, a.type, dict(a.data), self.now, shard_of(a.customer_id))
-                for a in changes.announcements
+                (event_id, a.topic, a.customer_id, a.type, a.data, self.now, shard_of(a.customer_id))
+                for event_id, a in zip(new_event_ids(len(changes.announcements)), changes.announcements, strict=True)
             ),
         )
 
 
-def new_event_id() -> UUID:
-    return uuid4()
+def new_event_ids(count: int) -> Iterator[UUID]:
+    """Random ids (version 4, RFC 9562), in the driver's own class, which is several times quicker to make."""
+    noise = os.urandom(16 * count)
+    for at in range(0, 16 * count, 16):
+        bits = bytearray(noise[at : at + 16])
+        bits[6] = bits[6] & 0x0F | 0x40
+        bits[8] = bits[8] & 0x3F | 0x80
+        yield RowUUID(bytes(bits))
 
 
 def _parted(rows: Mapping[Any, Any], new: Collection[Any]) -> tuple[list[Any], list[Any]]:
@@ -349,6 +346,23 @@ def _payment_row(p: Payment, now: datetime) -> tuple[Any, ...]:
         p.channel,
         p.matched,
         p.fingerprint,
+        now,
+    )
+
+
+def _case_row(c: Case, now: datetime) -> tuple[Any, ...]:
+    return (
+        c.case_id,
+        c.customer_id,
+        c.ordinal,
+        c.state,
+        c.bucket,
+        c.policy_version,
+        c.opened_at,
+        c.reopened_at,
+        c.reopenings,
+        c.ended_at,
+        c.end_reason,
         now,
     )
 
