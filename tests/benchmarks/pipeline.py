@@ -80,8 +80,7 @@ async def _messages(stage: Stage, suite: Suite, connection: Any, count: int) -> 
     await connection.execute("vacuum analyze outbox")
     taken_up = await _relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
     began = perf_counter()
-    while await suite.sender.send_once():
-        pass
+    await suite.sender.send_all()
     took = taken_up + perf_counter() - began
     done = await connection.fetchval("select count(*) from messages where state = 'done'")
     if done != count:
