@@ -26,6 +26,9 @@ from shared.domain.contact import (
 from shared.domain.hold import Hold, hold_facts
 
 RETRY_FACTS = timedelta(minutes=1)
+_NO_CONTACTS: Mapping[date, Mapping[str, int]] = MappingProxyType({})
+_NONE: Mapping[str, int] = MappingProxyType({})
+_NOWHERE: frozenset[tuple[str, str]] = frozenset()
 POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("email",)}
 
 
@@ -152,7 +155,9 @@ _MAPS = (dict, MappingProxyType)
 
 
 def _frozen(mapping: Mapping[Any, Any]) -> tuple[Any, ...]:
-    return tuple(sorted((key, _frozen(v) if type(v) in _MAPS else v) for key, v in mapping.items()))
+    return (
+        tuple(sorted([(key, _frozen(v) if type(v) in _MAPS else v) for key, v in mapping.items()])) if mapping else ()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +231,16 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Ruli
 def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFacts:
     """What the gate has to know, as it stands: reserving another contact on the desk does not change it."""
     today = local_date(now, desk.zone) if desk.zone else None
-    contacts = {day: dict(counts) for day, counts in desk.contacts.items()}
+    contacts = {day: dict(counts) for day, counts in desk.contacts.items()} if desk.contacts else _NO_CONTACTS
     return ContactFacts(
         zone=desk.zone,
         jurisdiction=desk.jurisdiction,
         point_source=reach.source,
         point_usable=True,
-        reserved_today=contacts.get(today, {}) if today else {},
+        reserved_today=contacts.get(today, _NONE) if today else _NONE,
         last_contact_at=desk.last_contacts.get(channel),
-        opted_out=frozenset((channel, ANY) for channel in desk.opted_out),
-        holds=hold_facts(desk.holds, now),
+        opted_out=frozenset((channel, ANY) for channel in desk.opted_out) if desk.opted_out else _NOWHERE,
+        holds=hold_facts(desk.holds, now) if desk.holds else (),
         facts_pending=desk.facts_pending,
         reserved_on=contacts,
     )

@@ -60,7 +60,8 @@ class OpenAttempt:
 
     @property
     def newest(self) -> bool:
-        return self.attempt_id == attempt_id(self.message_id, self.tries)
+        """The one that speaks for its message. One that is still sending is: the next is marked when it has ended."""
+        return self.state is AttemptState.SENDING or self.attempt_id == attempt_id(self.message_id, self.tries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,12 @@ def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: Set
     if settlement.state is AttemptState.REJECTED and settlement.error is ErrorClass.ROUTE:
         # Our side of the road is broken; the message is not burnt.
         settlement = replace(settlement, state=AttemptState.RELEASED)
-    state = attempt.state = settlement.state
+    state, newest = settlement.state, attempt.newest
+    attempt.state = state
     changes.attempts[attempt.attempt_id] = (settlement, ledger_after(state))
     if settlement.error is ErrorClass.ADDRESS and message_after(state) is MessageState.FAILED:
         changes.bad_points[attempt.point_id] = settlement.code or "refused by the provider"
-    if not attempt.newest:  # a late receipt of an earlier try; a newer one speaks for the message
+    if not newest:  # a late receipt of an earlier try; a newer one speaks for the message
         return
     change = _message_change(attempt, settlement)
     changes.messages[attempt.message_id] = change
