@@ -5,11 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from uuid import UUID
 
+_KEPT = ~(0xF << 76 | 0x3 << 62)
+_VERSION_8 = 0x8 << 76 | 0x2 << 62
+
 
 def derive(kind: str, *parts: object) -> UUID:
     """A UUID (version 8, RFC 9562) from the natural key of a thing: ``derive("case", customer_id, 3)``."""
     digest = sha256("\x1f".join((kind, *map(str, parts))).encode()).digest()
-    value = int.from_bytes(digest[:16], "big")
-    value = value & ~(0xF << 76) | (0x8 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    return UUID(int=value)
+    return UUID(int=int.from_bytes(digest[:16], "big") & _KEPT | _VERSION_8)
