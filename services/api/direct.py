@@ -2,42 +2,52 @@
 
 FastAPI finds out anew each time what each parameter of a route is, which costs more than the keyed read behind it. Most
 of our routes need little of it: guards and other coroutines that take the request, and parameters of path and query.
-For these the arguments are put together here; values are validated by FastAPI's own function, but only those that were
-sent. A route that needs more (a body, headers, cookies, a response to fill) is left to FastAPI.
+For these the arguments are put together here; a value that was sent is validated by FastAPI's own field. A route that
+needs more (a body, headers, cookies, lists, a response to fill) is left to FastAPI.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from inspect import iscoroutinefunction
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+_SINGLE = (str, int, date, UUID, Enum, type(None))  # a datetime is a date, a bool an int
 _UNCHANGING = (type(None), str, int, bool, Enum)
 
 
 class _Parameters:
-    """Parameters of one place. ``always`` has to be looked at; of the others those that were sent."""
+    """Parameters of one place, of one value each."""
 
     def __init__(self, fields: Sequence[Any]) -> None:
-        self._always = [each for each in fields if each.field_info.is_required()]
-        self._others = [each for each in fields if not each.field_info.is_required()]
-        self._defaults = {each.name: each.default for each in self._others}
+        self._fields = [(each.alias, (each.field_info.in_.value, each.alias), each) for each in fields]
+        self._required = [each for each in fields if each.field_info.is_required()]
+        self._defaults = {each.name: each.default for each in fields if not each.field_info.is_required()}
 
     def read(self, sent: Mapping[str, Any], values: dict[str, Any], errors: list[Any]) -> None:
         values.update(self._defaults)
-        looked_at = self._always + [each for each in self._others if each.alias in sent] if sent else self._always
-        if looked_at:
-            found, wrong = request_params_to_args(looked_at, sent)
-            values.update(found)
+        if not sent:
+            errors += request_params_to_args(self._required, sent)[1]
+            return
+        for alias, place, field in self._fields:
+            value = sent.get(alias)
+            if value is not None:
+                values[field.name], wrong = field.validate(value, values, loc=place)
+            elif field in self._required:
+                _, wrong = request_params_to_args([field], sent)
+            else:
+                continue
             errors += wrong
 
 
@@ -124,8 +134,17 @@ def _is_plain(dependant: Dependant) -> bool:
 
 def _is_simple(field: Any) -> bool:
     info = field.field_info
-    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-        return False
-    if info.validation_alias not in (None, field.alias):
+    if info.validation_alias not in (None, field.alias) or not _is_one_value(info.annotation):
         return False
     return info.is_required() or (isinstance(field.default, _UNCHANGING) and not info.validate_default)
+
+
+def _is_one_value(annotation: Any) -> bool:
+    """Text, a number, a date, a word of a list, or None: not a list, nor a model with fields of its own."""
+    if get_origin(annotation) is Annotated:
+        return _is_one_value(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return all(map(_is_one_value, get_args(annotation)))
+    if get_origin(annotation) is Literal:
+        return True
+    return isinstance(annotation, type) and issubclass(annotation, _SINGLE)
