@@ -20,10 +20,11 @@ from uuid import UUID
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-_SINGLE = (str, int, date, UUID, Enum, type(None))  # a datetime is a date, a bool an int
+_SINGLE = (str, int, date, AwareDatetime, UUID, Enum, type(None))  # a bool is an int, a datetime a date
 _UNCHANGING = (type(None), str, int, bool, Enum)
 
 
