@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import orjson
@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from services.api.errors import BadRequest
 from services.api.limits import DEFAULT_PAGE, MAX_CURSOR, MAX_PAGE
-from services.api.responses import Json
+from services.api.responses import Json, encode
 
 _TAG_BYTES = 16
 Item = TypeVar("Item")
@@ -83,12 +83,18 @@ class PageRequest:
     ) -> Json:
         """The page of ``rows`` (at most ``fetch`` of them), each through ``item``; ``key`` as the query sorts."""
         shown = rows[: self.limit]
-        if len(rows) <= self.limit:
-            return Json({"items": [item(row) for row in shown], "next": None})
-        cursor = self.signer.sign(_scope(self.request), key(shown[-1]))
+        last = None if len(rows) <= self.limit else key(shown[-1])
+        return self.answer_docs([encode(item(row)).decode() for row in shown], last)
+
+    def answer_docs(self, docs: Sequence[str], last: Sequence[Value] | None) -> Json:
+        """The page of rows that are JSON already; ``last`` are the sort keys of the last one when others follow."""
+        items = ",".join(docs)
+        if last is None:
+            return Json(f'{{"items":[{items}],"next":null}}')
+        cursor = self.signer.sign(_scope(self.request), last)
         kept = [pair for pair in _query(self.request) if pair[0] != "cursor"]
-        link = f'<{self.request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
-        return Json({"items": [item(row) for row in shown], "next": cursor}, headers={"link": link})
+        link = f'<{quote(self.request.scope["path"])}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+        return Json(f'{{"items":[{items}],"next":"{cursor}"}}', headers={"link": link})
 
 
 async def _page_request(
@@ -111,11 +117,11 @@ def is_paged(call: object) -> bool:
 def _scope(request: Request) -> str:
     """Path and filters, without what may change from page to page."""
     filters = sorted(pair for pair in _query(request) if pair[0] not in {"cursor", "limit"})
-    return request.url.path + "?" + urlencode(filters, errors="replace")
+    return f"{request.scope['path']}?{urlencode(filters, errors='replace')}"
 
 
 def _query(request: Request) -> list[tuple[str, str]]:
-    return parse_qsl(request.url.query, keep_blank_values=True)
+    return request.query_params.multi_items()
 
 
 def _tagged(value: Value) -> tuple[str, str | int | bool | None]:

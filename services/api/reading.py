@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Annotated, Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from services.api.paging import PageRequest
 from services.api.responses import Json, encode
 from services.api.security import require
 from shared.adapters.postgres.scoping import scope_of
+from shared.adapters.postgres.views.clauses import Listed
 from shared.application.judging import UnknownVersion
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Unavailable
@@ -51,10 +51,7 @@ def document(request: Request, content: Any, *, version: int | None = None) -> R
     return not_modified(request, tag) or Json(body, headers={"etag": tag})
 
 
-def answer_page(page: PageRequest, rows: Sequence[Any], item: Callable[[Any], Any] | None = None) -> Json:
-    """A page of ``(doc, *keys)`` rows as the views make them."""
-    return page.answer(rows, key=lambda row: tuple(row)[1:], item=item or _as_it_is)
-
-
-def _as_it_is(row: Any) -> Any:
-    return orjson.Fragment(row["doc"])
+def answer_page(page: PageRequest, listed: Listed, item: Callable[[str], Any] | None = None) -> Json:
+    """The page that a view found; ``item`` makes of a row's JSON what is shown of it."""
+    docs = listed.docs[: page.limit]
+    return page.answer_docs(docs if item is None else [encode(item(doc)).decode() for doc in docs], listed.last)

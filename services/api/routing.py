@@ -1,7 +1,8 @@
 """Routes by noun: a router for each, found by the path's second step, with guard and JSON checked before FastAPI.
 
 FastAPI tries routes one after the other, so that the last of hundreds would answer at half the speed of the first; and
-``include_router`` makes every request pay for every router. Here the noun picks its own few routes at once.
+``include_router`` makes every request pay for every router. Here the noun picks its own few routes at once, and a route
+without a body calls its endpoint itself (``direct.py``).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.api import direct
 from services.api.errors import BadRequest
 from services.api.security import Guard
 from shared.adapters.codec import contains_nul
@@ -43,6 +45,12 @@ class StrictRequest(Request):
 class StrictRoute(APIRoute):
     """A route whose guard runs before its body is read, and whose body is strict JSON."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        call = direct.call_of(self.dependant) if self.body_field is None else None
+        if call is not None and direct.makes_its_answer(endpoint):
+            self.app = _answering(call, guard_of(self.dependant))
+
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         guard = guard_of(self.dependant)
@@ -57,6 +65,17 @@ class StrictRoute(APIRoute):
             return await handler(StrictRequest(request.scope, request.receive))
 
         return handle
+
+
+def _answering(call: direct.Call, guard: Guard | None) -> ASGIApp:
+    """The same as FastAPI makes of an endpoint, without what ours do not need."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        known = {} if guard is None else {guard: await guard.admit(scope)}
+        response = await call.answer(Request(scope, receive, send), known)
+        await response(scope, receive, send)
+
+    return app
 
 
 def noun_router(noun: str) -> APIRouter:
@@ -74,15 +93,21 @@ class NounDispatch:
             if noun is not None:
                 by_noun.setdefault(noun, []).append(route)
         self._rest = rest
-        self._by_noun = {noun: Router(found, redirect_slashes=False) for noun, found in by_noun.items()}
+        self._by_noun = {noun: (found, Router(found, redirect_slashes=False)) for noun, found in by_noun.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            router = self._by_noun.get(_noun(scope["path"]) or "")
-            if router is not None:
-                await router(scope, receive, send)
+        found = self._by_noun.get(_noun(scope["path"]) or "") if scope["type"] == "http" else None
+        if found is None:
+            await self._rest(scope, receive, send)
+            return
+        routes, router = found
+        for route in routes:
+            match, inner = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(inner)
+                await route.handle(scope, receive, send)
                 return
-        await self._rest(scope, receive, send)
+        await router(scope, receive, send)  # says what is wrong: 404, 405
 
 
 def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:

@@ -1,12 +1,14 @@
 """The sender's loop: mark a batch, hand it over gateway by gateway, record what came of it; and keep watch over doubts.
 
-A route that says it is throttled or broken is closed for a while (real time); its messages stay planned and the other
-route goes on.
+While one batch is on its way the next is marked, so that database and gateway are not idle by turns. What is marked is
+handed over at once, never queued: a gateway gets no more marks while what it has in hand fills it. A route that says it
+is throttled or broken is closed for a while (real time); its messages stay planned and the other route goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
@@ -21,6 +23,7 @@ from shared.application.sending import Marked, Sender
 from shared.runtime.metrics import REGISTRY
 
 BATCH = 400  # customers a marking transaction
+UNDER_WAY = 2  # batches at once: one at the gateways, one being marked or written down
 log = structlog.get_logger(__name__)
 _FIRST_PAUSE = {ErrorClass.THROTTLED: 1.0, ErrorClass.TRANSIENT: 1.0, ErrorClass.ROUTE: 15.0}
 _LONGEST_PAUSE = 120.0
@@ -59,6 +62,11 @@ class Route:
         _PAUSED.labels(channel).set_function(lambda: float(self.closed))
         _TROUBLED.labels(channel).set_function(lambda: self.troubled_seconds)
 
+    @property
+    def in_trouble(self) -> bool:
+        """Nothing has come through since the last trouble."""
+        return self._troubles > 0
+
     def note_all(self, outcomes: Sequence[Outcome]) -> None:
         """What one round says of the route: it is in trouble when it takes nothing, or asks us to wait."""
         taken = any(outcome.kind is OutcomeKind.ACCEPTED for outcome in outcomes)
@@ -92,36 +100,79 @@ class SenderLoop:
         self.routes = {channel: Route() for channel in gateways}
         for channel, route in self.routes.items():
             route.show(channel)
+        self._gates = {channel: asyncio.Semaphore(each.facts.concurrency) for channel, each in gateways.items()}
+        self._in_hand: Tally[str] = Tally()  # by channel: marked and not written down yet
         self.wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            if not await self.send_once():
+            if not await self.send_all(stop):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), self._poll)
 
     async def send_once(self) -> int:
         """Mark and send one batch; the number of attempts."""
-        closed = [channel for channel, route in self.routes.items() if route.closed]
+        marked, began = await self._mark()
+        await self._send(marked, began)
+        return len(marked)
+
+    async def send_all(self, stop: asyncio.Event | None = None) -> int:
+        """Mark and send batches until nothing is due, or until told to stop; the number of attempts."""
+        count = 0
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while stop is None or not stop.is_set():
+                marked, began = await self._mark()
+                count += len(marked)
+                if marked:
+                    under_way.add(asyncio.create_task(self._send(marked, began)))
+                elif not under_way:
+                    break
+                if not marked or len(under_way) >= self._most_under_way():
+                    under_way = await _one_less(under_way)
+            while under_way:
+                under_way = await _one_less(under_way)
+        except Exception:
+            # What is at a gateway already must still be written down, or it would be a doubt.
+            await asyncio.gather(*under_way, return_exceptions=True)
+            raise
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        return count
+
+    def _most_under_way(self) -> int:
+        """One by one where a route is in trouble: it may have to be closed before more is marked for it."""
+        return 1 if any(route.in_trouble for route in self.routes.values()) else UNDER_WAY
+
+    async def _mark(self) -> tuple[list[Marked], float]:
+        closed = [channel for channel, route in self.routes.items() if route.closed or self._is_full(channel)]
         if len(closed) == len(self.routes):
-            return 0
-        marked, began = await self._sender.mark(self._batch, closed)
-        if not marked:
-            return 0
+            return [], 0.0
+        marked, began = await self._sender.mark(self._batch, closed, self._in_hand)
+        self._in_hand.update(one.channel for one in marked)
+        return marked, began
+
+    def _is_full(self, channel: str) -> bool:
+        return self._in_hand[channel] >= self._gateways[channel].facts.at_once
+
+    async def _send(self, marked: Sequence[Marked], began: float) -> None:
         by_channel: dict[str, list[Marked]] = {}
         for one in marked:
             by_channel.setdefault(one.channel, []).append(one)
-        await asyncio.gather(*(self._send_channel(channel, ones, began) for channel, ones in by_channel.items()))
-        return len(marked)
+        try:
+            await asyncio.gather(*(self._send_channel(channel, ones, began) for channel, ones in by_channel.items()))
+        finally:
+            self._in_hand.subtract(one.channel for one in marked)
 
     async def _send_channel(self, channel: str, marked: Sequence[Marked], began: float) -> None:
-        facts = self._gateways[channel].facts
-        gate = asyncio.Semaphore(facts.concurrency)
-        batches = [marked[at : at + facts.batch_size] for at in range(0, len(marked), facts.batch_size)]
+        size = self._gateways[channel].facts.batch_size
+        batches = [marked[at : at + size] for at in range(0, len(marked), size)]
 
         async def one(batch: Sequence[Marked]) -> list[tuple[Marked, Outcome]]:
-            async with gate:
+            async with self._gates[channel]:
                 return await self._sender.hand_over(batch, began)
 
         answered = await asyncio.gather(*map(one, batches))
@@ -130,6 +181,14 @@ class SenderLoop:
             _ATTEMPTS.labels(channel, outcome.kind.value).inc()
         self.routes[channel].note_all([outcome for _, outcome in results])
         await self._sender.record(results)
+
+
+async def _one_less(under_way: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait until one has ended; those that go on. Raises what it died of."""
+    ended, going_on = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    for task in ended:
+        task.result()
+    return going_on
 
 
 async def watch_doubts(work: Any, gateways: Mapping[str, Gateway], stop: asyncio.Event, *, every: float = 1.0) -> None:

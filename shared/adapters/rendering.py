@@ -80,12 +80,21 @@ class RenderError(Exception):
     """A text can not be made. The message names the template and the variable, never a value."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A subject or body, ready to be filled. ``pieces``: the text between the variables and, at every odd place, the
+    name of a variable; None where the template does more than print variables, which only Jinja can do."""
+
+    compiled: Compiled
+    pieces: tuple[str, ...] | None
+
+
 class Renderer:
     """Renders templates, keeping what it compiled. A version never changes, so nothing kept is ever stale."""
 
     def __init__(self) -> None:
         self._environment = _environment()
-        self._compiled: OrderedDict[tuple[str, int, str], tuple[Compiled | None, Compiled]] = OrderedDict()
+        self._compiled: OrderedDict[tuple[str, int, str], tuple[_Part | None, _Part]] = OrderedDict()
 
     def render(self, template: MessageTemplate, variables: Mapping[str, Plain]) -> Rendered:
         """Subject and body with ``variables`` filled in; ``RenderError`` if one is missing or the text is too long."""
@@ -106,7 +115,7 @@ class Renderer:
             for problem in _problems(self._environment, part, source or "", template.variables)
         ]
 
-    def _prepared(self, template: MessageTemplate) -> tuple[Compiled | None, Compiled]:
+    def _prepared(self, template: MessageTemplate) -> tuple[_Part | None, _Part]:
         key = (template.key, template.version, template.language)
         prepared = self._compiled.get(key)
         if prepared is not None:
@@ -116,22 +125,33 @@ class Renderer:
         if problems:
             worst = problems[0]
             raise RenderError(f"{_name(template)}: {worst.part} line {worst.line}: {worst.reason}")
-        compile_ = self._environment.from_string
-        prepared = (None if template.subject is None else compile_(template.subject), compile_(template.body))
+        prepared = (None if template.subject is None else self._part(template.subject), self._part(template.body))
         self._compiled[key] = prepared
         if len(self._compiled) > _CACHED:
             self._compiled.popitem(last=False)
         return prepared
 
+    def _part(self, source: str) -> _Part:
+        return _Part(self._environment.from_string(source), _pieces(self._environment.parse(source)))
+
     def _fill(
         self,
         template: MessageTemplate,
-        compiled: Compiled,
+        part: _Part,
         variables: Mapping[str, Plain],
         limit: int,
         *,
         one_line: bool = False,
     ) -> str:
+        text = _joined(part.pieces, variables) if part.pieces is not None else None
+        if text is None:
+            text = self._run(template, part.compiled, variables, limit)
+        elif len(text) > limit:
+            raise RenderError(f"{_name(template)}: the text has more than {limit} characters")
+        # A line break in a subject would start a new mail header.
+        return " ".join(text.split()) if one_line else text
+
+    def _run(self, template: MessageTemplate, compiled: Compiled, variables: Mapping[str, Plain], limit: int) -> str:
         pieces: list[str] = []
         size = 0
         try:
@@ -144,9 +164,35 @@ class Renderer:
             # An undefined variable is named by Jinja; a type error could quote data, so only its kind is told.
             reason = error.message if isinstance(error, TemplateError) else type(error).__name__
             raise RenderError(f"{_name(template)}: {reason}") from None
-        text = "".join(pieces)
-        # A line break in a subject would start a new mail header.
-        return " ".join(text.split()) if one_line else text
+        return "".join(pieces)
+
+
+def _pieces(tree: nodes.Template) -> tuple[str, ...] | None:
+    """Text and names by turns, of a template that prints variables and nothing else: joining them is what Jinja would
+    do, without a context and a generator for each text. None for any other."""
+    pieces = [""]
+    for output in tree.body:
+        if not isinstance(output, nodes.Output):
+            return None
+        for node in output.nodes:
+            if isinstance(node, nodes.TemplateData):
+                pieces[-1] += node.data
+            elif isinstance(node, nodes.Name):
+                pieces += (node.name, "")
+            else:
+                return None
+    return tuple(pieces)
+
+
+def _joined(pieces: tuple[str, ...], variables: Mapping[str, Plain]) -> str | None:
+    """The filled text, or None where Jinja has to say what is wrong, or how a value that is no text is written."""
+    filled = list(pieces)
+    for place in range(1, len(filled), 2):
+        value = variables.get(filled[place])
+        if type(value) is not str:
+            return None
+        filled[place] = value
+    return "".join(filled)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -230,6 +276,8 @@ def _unknown(node: nodes.Node, part: str, known: frozenset[str]) -> Iterator[Pro
 
 def _only_plain(value: Any, depth: int = 0) -> None:
     """Refuses anything but text, integers, booleans, None, and short lists and dicts of them."""
+    if depth == 0 and type(value) is dict and len(value) <= MAX_LIST and set(map(type, value.values())) <= {str}:
+        return
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return

@@ -14,6 +14,7 @@ from shared.domain.templates import VARIABLES, Template
 
 FALLBACK_LANGUAGES = ("zh-CN", "en")
 _OPT_OUT = MappingProxyType({"zh-CN": "退订回T", "en": "Reply T to stop"})
+MOST_KEPT = 512
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -29,16 +30,25 @@ class TemplateWording:
         self._renderer = renderer
         self._bank = bank
         self._hotline = hotline
+        self._renderable: dict[int, tuple[Template, MessageTemplate]] = {}  # by identity, which the first keeps alive
 
     def compose(self, template: str, channel: str, desk: Desk, today: date) -> Text:
         found = self._find(template, channel, desk.language)
         if found is None:
             raise WordingError(f"no approved text of {template} for {channel} in {desk.language}")
         try:
-            rendered = self._renderer.render(_renderable(found), self._values(found.language, desk, today))
+            rendered = self._renderer.render(self._made(found), self._values(found.language, desk, today))
         except RenderError as error:
             raise WordingError(str(error)) from None
         return Text(rendered.subject, rendered.body, found.version)
+
+    def _made(self, template: Template) -> MessageTemplate:
+        known = self._renderable.get(id(template))
+        if known is None:
+            if len(self._renderable) >= MOST_KEPT:
+                self._renderable.clear()
+            known = self._renderable[id(template)] = (template, _renderable(template))
+        return known[1]
 
     def _find(self, key: str, channel: str, language: str) -> Template | None:
         for wanted in (language, *FALLBACK_LANGUAGES):

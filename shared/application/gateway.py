@@ -94,6 +94,11 @@ class GatewayFacts:
     batch_size: int
     concurrency: int
 
+    @property
+    def at_once(self) -> int:
+        """How many submissions can be on the wire at the same time."""
+        return self.batch_size * self.concurrency
+
 
 class CallbackRefused(Exception):
     """A callback whose signature, age or form is wrong; the message says which (never the content)."""

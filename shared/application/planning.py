@@ -23,7 +23,6 @@ from shared.domain.follow_up import (
     Identity,
     OnRecord,
     Outlook,
-    Plan,
     Selection,
     Stop,
     follow_up_id,
@@ -72,10 +71,12 @@ class WorkItem:
 
 @dataclass(slots=True)
 class PlanningChanges:
-    """What planning writes beside the book's changes. ``kept`` names, per case, the planned row that stays."""
+    """What planning writes beside the book's changes. ``new`` are not on record, ``moved`` are, undecided until now;
+    ``withdrawn`` were planned and do not come any more."""
 
-    follow_ups: list[FollowUp] = field(default_factory=list)
-    planned: dict[UUID, UUID | None] = field(default_factory=dict)
+    new: list[FollowUp] = field(default_factory=list)
+    moved: list[FollowUp] = field(default_factory=list)
+    withdrawn: list[UUID] = field(default_factory=list)
     work_items: list[WorkItem] = field(default_factory=list)
     ended_cases: list[UUID] = field(default_factory=list)
 
@@ -129,29 +130,32 @@ class Planner:
         zone = zone_of(book.customers[customer_id].time_zone, policy)
         timetable = self._shelf.timetable(case.policy_version)
         made = plan(Outlook(timetable, zone, file.standings, file.stops, file.record), book.now)
+        spoken_of = set()
         for selection, reason in made.passed:
-            changes.follow_ups.append(_follow_up(case, selection, FollowUpState.PASSED_OVER, reason))
+            _enter(file, selection, FollowUpState.PASSED_OVER, reason, changes)
+            spoken_of.add((selection.step.id, selection.anchor))
         if made.issue is not None:
             self._issue(book, file, made.issue, changes)
-        self._keep_planned(book, file, made, changes)
+            spoken_of.add((made.issue.step.id, made.issue.anchor))
+        if made.coming is not None:
+            self._keep_planned(file, made.coming, changes)
+            spoken_of.add((made.coming.step.id, made.coming.anchor))
+        coming_at = None if made.coming is None else made.coming.at
+        book.changes.set_timer(case.customer_id, FOLLOW_UP, str(case.case_id), coming_at)
+        for identity, known in file.record.items():
+            if known.state is FollowUpState.PLANNED and identity not in spoken_of and known.follow_up_id is not None:
+                changes.withdrawn.append(known.follow_up_id)
         if case.state is not CaseState.OPEN:
             changes.ended_cases.append(case.case_id)
 
-    def _keep_planned(self, book: Book, file: CaseFile, made: Plan, changes: PlanningChanges) -> None:
-        case, coming = file.case, made.coming
-        planned = None
-        if coming is not None:
-            known = file.record.get((coming.step.id, coming.anchor))
-            if known is None or known.state is not FollowUpState.DEFERRED:
-                planned = _follow_up(case, coming, FollowUpState.PLANNED, None)
-                changes.follow_ups.append(planned)
-        changes.planned[case.case_id] = None if planned is None else planned.follow_up_id
-        book.changes.set_timer(case.customer_id, FOLLOW_UP, str(case.case_id), None if coming is None else coming.at)
+    def _keep_planned(self, file: CaseFile, coming: Selection, changes: PlanningChanges) -> None:
+        known = file.record.get((coming.step.id, coming.anchor))
+        if known is None or known.state is not FollowUpState.DEFERRED:
+            _enter(file, coming, FollowUpState.PLANNED, None, changes)
 
     def _issue(self, book: Book, file: CaseFile, selection: Selection, changes: PlanningChanges) -> None:
         case, step = file.case, selection.step
-        follow_up = _follow_up(case, selection, FollowUpState.ISSUED, None)
-        changes.follow_ups.append(follow_up)
+        follow_up = _enter(file, selection, FollowUpState.ISSUED, None, changes)
         standing = file.standings[selection.standing]
         if step.kind == "message":
             book.changes.announce([_reminder_due(follow_up, selection)])
@@ -169,10 +173,15 @@ _OUTCOMES = {
 }
 
 
-def _follow_up(case: Case, selection: Selection, state: FollowUpState, reason: str | None) -> FollowUp:
-    step = selection.step
-    return FollowUp(
-        follow_up_id=follow_up_id(case.case_id, case.policy_version, step.id, selection.anchor),
+def _enter(
+    file: CaseFile, selection: Selection, state: FollowUpState, reason: str | None, changes: PlanningChanges
+) -> FollowUp:
+    """The follow-up in its new state, put among the changes unless it is on record as such."""
+    case, step = file.case, selection.step
+    known = file.record.get((step.id, selection.anchor))
+    known_id = None if known is None else known.follow_up_id
+    follow_up = FollowUp(
+        follow_up_id=known_id or follow_up_id(case.case_id, case.policy_version, step.id, selection.anchor),
         case_id=case.case_id,
         customer_id=case.customer_id,
         policy_version=case.policy_version,
@@ -183,6 +192,11 @@ def _follow_up(case: Case, selection: Selection, state: FollowUpState, reason: s
         state=state,
         reason=reason,
     )
+    if known is None:
+        changes.new.append(follow_up)
+    elif known.state is not state or known.due_at != follow_up.due_at:
+        changes.moved.append(follow_up)
+    return follow_up
 
 
 def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -26,21 +27,22 @@ from shared.application.sending_desk import (
     Drop,
     DueMessage,
     Go,
+    Rulings,
     Text,
     Wait,
     Wording,
     WordingError,
     choose,
-    explained,
     reserve,
 )
 from shared.application.settling import Settlement, announce_end, settle
 from shared.domain.calendar import local_date
-from shared.domain.contact import Proposal, RuleSet, allowed_until
+from shared.domain.contact import RuleSet
 from shared.domain.message import AttemptState, attempt_id
 
 SEND_WINDOW = 5.0  # seconds from the mark to the write, on the monotonic clock
 LEASE = timedelta(seconds=60)  # longer than the send window and any gateway's time-outs together
+NOTHING: Mapping[str, int] = MappingProxyType({})
 log = structlog.get_logger(__name__)
 
 
@@ -69,6 +71,7 @@ class SendingChanges:
     waiting: list[tuple[DueMessage, Wait, dict[str, Any]]] = field(default_factory=list)
     dropped: list[tuple[DueMessage, Drop, dict[str, Any] | None]] = field(default_factory=list)
     marked: Counter[str] = field(default_factory=Counter)  # by channel
+    in_hand: Mapping[str, int] = field(default_factory=dict)  # by channel, marked before and not written down yet
 
 
 class SendingStore(Protocol):
@@ -115,12 +118,16 @@ class Sender:
         self._lease = lease
         self._ask_first = ask_first
 
-    async def mark(self, limit: int, closed: Sequence[str] = ()) -> tuple[list[Marked], float]:
-        """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began."""
+    async def mark(
+        self, limit: int, closed: Sequence[str] = (), in_hand: Mapping[str, int] = NOTHING
+    ) -> tuple[list[Marked], float]:
+        """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began.
+
+        ``in_hand`` counts by channel what this process has marked and not written down yet."""
         while True:
             began = self._monotonic()
             try:
-                return await self._mark_together(limit, closed), began
+                return await self._mark_together(limit, closed, in_hand), began
             except Exception as error:
                 log.exception("sending.mark_failed", limit=limit)
                 if limit == 1:
@@ -135,18 +142,18 @@ class Sender:
             await tx.claim_due_messages(book, 1, closed)
             await tx.postpone_messages(list(book.customers), type(error).__name__)
 
-    async def _mark_together(self, limit: int, closed: Sequence[str]) -> list[Marked]:
+    async def _mark_together(self, limit: int, closed: Sequence[str], in_hand: Mapping[str, int]) -> list[Marked]:
         async with self._work() as tx:
             book = Book(tx.now)
             await tx.claim_due_messages(book, limit, closed)
             if not book.customers:
                 return []
-            changes = SendingChanges()
+            changes, rulings = SendingChanges(in_hand=in_hand), Rulings(book.now)
             desks = await tx.load_desks(book)
             await leave_out_known(tx, book, desks)  # however long ago the restore: some wait long for their turn
             for desk in desks:
                 for message in desk.messages:
-                    self._decide(book, desk, message, changes, closed)
+                    self._decide(book, desk, message, rulings, changes, closed)
             await tx.save_sending(
                 changes, holder=self._holder, fence=self._fence, lease=self._lease, gateways=self._names
             )
@@ -154,25 +161,29 @@ class Sender:
         return [marked for marked, *_ in changes.sending]
 
     def _decide(
-        self, book: Book, desk: Desk, message: DueMessage, changes: SendingChanges, closed: Sequence[str]
+        self,
+        book: Book,
+        desk: Desk,
+        message: DueMessage,
+        rulings: Rulings,
+        changes: SendingChanges,
+        closed: Sequence[str],
     ) -> None:
         rules = self._shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
-        verdict = choose(message, desk, rules, book.now)
-        if isinstance(verdict, Go) and rules is not None:
+        verdict = choose(message, desk, rules, rulings)
+        if isinstance(verdict, Go):
             if verdict.channel in closed or self._enough(verdict.channel, changes):
                 return
-            failure = self._compose(book, desk, message, verdict, rules, changes)
+            failure = self._compose(book, desk, message, verdict, changes)
             if failure is None:
                 return
             verdict = failure
         if isinstance(verdict, Wait):
-            note = explained(verdict.decision, verdict.facts, book.now, None)
-            changes.waiting.append((message, verdict, note))
+            changes.waiting.append((message, verdict, verdict.ruling.note(None)))
             data = {"message_id": str(message.message_id), "until": verdict.until.isoformat(), "reason": verdict.reason}
             book.changes.record(desk.customer_id, message.case_id, "message.deferred", data, "contact rules")
         elif isinstance(verdict, Drop):
-            decision, facts = verdict.decision, verdict.facts
-            seen = None if decision is None or facts is None else explained(decision, facts, book.now, None)
+            seen = None if verdict.ruling is None else verdict.ruling.note(None)
             changes.dropped.append((message, verdict, seen))
             word = "failed" if verdict.reason.startswith("wording") else "suppressed"
             announce_end(book.changes, desk.customer_id, message, word, reason=verdict.reason)
@@ -181,28 +192,25 @@ class Sender:
         """A gateway that can not be asked gets no more marks than can be on the wire at once: a crash leaves every mark
         in doubt, and there nobody but a person resolves one."""
         facts = self._gateways[channel].facts
-        return facts.query_for is None and changes.marked[channel] >= facts.batch_size * facts.concurrency
+        marked = changes.marked[channel] + changes.in_hand.get(channel, 0)
+        return facts.query_for is None and marked >= facts.at_once
 
-    def _compose(
-        self, book: Book, desk: Desk, message: DueMessage, go: Go, rules: RuleSet, changes: SendingChanges
-    ) -> Drop | None:
+    def _compose(self, book: Book, desk: Desk, message: DueMessage, go: Go, changes: SendingChanges) -> Drop | None:
         today = local_date(book.now, desk.zone or "UTC")
         try:
             text = self._wording.compose(message.template, go.channel, desk, today)
         except WordingError as error:
             return Drop(f"wording: {error}")
-        proposal = Proposal(go.channel, message.purpose, book.now, desk.customer_id, str(go.reach.point_id))
         marked = Marked(
             attempt_id=attempt_id(message.message_id, message.tries + 1),
             message_id=message.message_id,
             customer_id=desk.customer_id,
             channel=go.channel,
-            to=go.reach.value,
+            to=go.reach.opened(),
             text=text,
-            closes_at=allowed_until(proposal, go.facts, rules),
+            closes_at=go.ruling.closes_at(),
         )
-        note = explained(go.decision, go.facts, book.now, go.channel)
-        changes.sending.append((marked, message, go.reach.point_id, today, note))
+        changes.sending.append((marked, message, go.reach.point_id, today, go.ruling.note(go.channel)))
         changes.marked[go.channel] += 1
         reserve(desk, go.channel, book.now, today)
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,11 +20,15 @@ from shared.domain.contact import (
     Proposal,
     Purpose,
     RuleSet,
+    allowed_until,
     decide,
 )
 from shared.domain.hold import Hold, hold_facts
 
 RETRY_FACTS = timedelta(minutes=1)
+_NO_CONTACTS: Mapping[date, Mapping[str, int]] = MappingProxyType({})
+_NONE: Mapping[str, int] = MappingProxyType({})
+_NOWHERE: frozenset[tuple[str, str]] = frozenset()
 POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("email",)}
 
 
@@ -41,12 +47,13 @@ class DueMessage:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A contact point that may be used; ``value`` is E.164 or a mail address."""
+    """A contact point that may be used. ``opened()`` is its E.164 number or mail address: it is kept sealed, and of a
+    customer's points only the one that is written to is opened."""
 
     point_id: UUID
     kind: str
     source: str
-    value: str
+    opened: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +105,75 @@ class WordingError(Exception):
     """No approved template, or a value that it needs is not there. Names the template, never a value."""
 
 
+@dataclass(eq=False, slots=True)
+class Ruling:
+    """What the gate answered to one proposal, with what it saw."""
+
+    proposal: Proposal
+    facts: ContactFacts
+    rules: RuleSet
+    decision: Decision
+    _closes_at: datetime | None = None
+    _notes: dict[str | None, dict[str, Any]] = field(default_factory=dict)
+
+    def closes_at(self) -> datetime:
+        """Until when the hours last in which an allowed contact may be made."""
+        if self._closes_at is None:
+            self._closes_at = allowed_until(self.proposal, self.facts, self.rules)
+        return self._closes_at
+
+    def note(self, channel: str | None) -> dict[str, Any]:
+        """What is stored with a message that this was decided on (L10)."""
+        known = self._notes.get(channel)
+        if known is None:
+            known = self._notes[channel] = explained(self.decision, self.facts, self.proposal.at, channel)
+        return known
+
+
+class Rulings:
+    """The gate's answers at one instant. Most customers of a batch are alike to the gate, and what it knows of two to
+    be the same is decided once: its answer follows from channel, purpose, instant and facts alone, whoever it is."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._known: dict[tuple[Any, ...], Ruling] = {}
+
+    def ask(self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet) -> Ruling:
+        facts = facts_of(desk, channel, reach, self.now)
+        key = (rules.label, channel, purpose, *[_frozen(v) if type(v) in _MAPS else v for v in _ALL_FACTS(facts)])
+        known = self._known.get(key)
+        if known is None:
+            proposal = Proposal(channel, purpose, self.now, desk.customer_id, str(reach.point_id))
+            known = self._known[key] = Ruling(proposal, facts, rules, decide(proposal, facts, rules))
+        return known
+
+
+_ALL_FACTS = attrgetter(*(each.name for each in fields(ContactFacts)))
+
+
+_MAPS = (dict, MappingProxyType)
+
+
+def _frozen(mapping: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return (
+        tuple(sorted([(key, _frozen(v) if type(v) in _MAPS else v) for key, v in mapping.items()])) if mapping else ()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Go:
     """Send by ``channel`` to ``reach``."""
 
     channel: str
     reach: Reach
-    decision: Decision
-    facts: ContactFacts
+    ruling: Ruling
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     until: datetime
     reason: str
-    decision: Decision
-    facts: ContactFacts
+    ruling: Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +181,7 @@ class Drop:
     """Not to be sent any more; ``reason`` is a code that operations and reports group by."""
 
     reason: str
-    decision: Decision | None = None
-    facts: ContactFacts | None = None
+    ruling: Ruling | None = None
 
 
 def moot(message: DueMessage, desk: Desk) -> str | None:
@@ -140,7 +199,7 @@ def moot(message: DueMessage, desk: Desk) -> str | None:
     return None
 
 
-def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime) -> Go | Wait | Drop:
+def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Rulings) -> Go | Wait | Drop:
     """Which channel the message goes by now, or until when it waits, or why it is dropped.
 
     Channels are asked in the step's order. One that is forbidden for good (opted out, no usable point) gives way to the
@@ -156,32 +215,34 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime
         if reach is None:
             refused = refused or Drop("no usable contact point")
             continue
-        facts = facts_of(desk, channel, reach, now)
-        decision = decide(Proposal(channel, message.purpose, now, desk.customer_id, str(reach.point_id)), facts, rules)
+        ruling = rulings.ask(message.purpose, channel, desk, reach, rules)
+        decision = ruling.decision
         if decision.outcome is Outcome.ALLOW:
-            return Go(channel, reach, decision, facts)
+            return Go(channel, reach, ruling)
         reason = decision.fired[0].rule_id if decision.fired else "contact rules"
         if decision.outcome is Outcome.DEFER and decision.until is not None:
-            return Wait(decision.until, reason, decision, facts)
+            return Wait(decision.until, reason, ruling)
         if decision.retry:
-            return Wait(now + RETRY_FACTS, "facts pending", decision, facts)
-        refused = Drop(f"forbidden: {reason}", decision, facts)
+            return Wait(rulings.now + RETRY_FACTS, "facts pending", ruling)
+        refused = Drop(f"forbidden: {reason}", ruling)
     return refused or Drop("no channel left")
 
 
 def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFacts:
+    """What the gate has to know, as it stands: reserving another contact on the desk does not change it."""
     today = local_date(now, desk.zone) if desk.zone else None
+    contacts = {day: dict(counts) for day, counts in desk.contacts.items()} if desk.contacts else _NO_CONTACTS
     return ContactFacts(
         zone=desk.zone,
         jurisdiction=desk.jurisdiction,
         point_source=reach.source,
         point_usable=True,
-        reserved_today=desk.contacts.get(today, {}) if today else {},
+        reserved_today=contacts.get(today, _NONE) if today else _NONE,
         last_contact_at=desk.last_contacts.get(channel),
-        opted_out=frozenset((channel, ANY) for channel in desk.opted_out),
-        holds=hold_facts(desk.holds, now),
+        opted_out=frozenset((channel, ANY) for channel in desk.opted_out) if desk.opted_out else _NOWHERE,
+        holds=hold_facts(desk.holds, now) if desk.holds else (),
         facts_pending=desk.facts_pending,
-        reserved_on=desk.contacts,
+        reserved_on=contacts,
     )
 
 

@@ -38,9 +38,9 @@ class Settlement:
     this_message_only: bool = False  # the provider took others at the same time: it is this one that must wait
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenAttempt:
-    """An attempt as it stands, with what is needed of its message."""
+    """An attempt as it stands, with what is needed of its message; settling moves it on."""
 
     attempt_id: UUID
     message_id: UUID
@@ -60,7 +60,8 @@ class OpenAttempt:
 
     @property
     def newest(self) -> bool:
-        return self.attempt_id == attempt_id(self.message_id, self.tries)
+        """The one that speaks for its message. One that is still sending is: the next is marked when it has ended."""
+        return self.state is AttemptState.SENDING or self.attempt_id == attempt_id(self.message_id, self.tries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ async def settle(
         if attempt is None or not _may_move(attempt, settlement, fence):
             continue
         moved.append(settlement)
-        attempts[attempt.attempt_id] = _move(book, attempt, settlement, changes)
+        _move(book, attempt, settlement, changes)
     await tx.save_settling(changes)
     return moved
 
@@ -115,26 +116,28 @@ def _may_move(attempt: OpenAttempt, settlement: Settlement, fence: int | None) -
     return outranks(settlement.state, attempt.state)
 
 
-def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: SettlingChanges) -> OpenAttempt:
-    """Note what the settlement means; the attempt as it stands afterwards."""
-    state = settlement.state
-    if state is AttemptState.REJECTED and settlement.error is ErrorClass.ROUTE:
-        state = AttemptState.RELEASED  # our side of the road is broken; the message is not burnt
-    changes.attempts[attempt.attempt_id] = (replace(settlement, state=state), ledger_after(state))
+def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: SettlingChanges) -> None:
+    """Note what the settlement means, and move the attempt."""
+    if settlement.state is AttemptState.REJECTED and settlement.error is ErrorClass.ROUTE:
+        # Our side of the road is broken; the message is not burnt.
+        settlement = replace(settlement, state=AttemptState.RELEASED)
+    state, newest = settlement.state, attempt.newest
+    attempt.state = state
+    changes.attempts[attempt.attempt_id] = (settlement, ledger_after(state))
     if settlement.error is ErrorClass.ADDRESS and message_after(state) is MessageState.FAILED:
         changes.bad_points[attempt.point_id] = settlement.code or "refused by the provider"
-    if not attempt.newest:  # a late receipt of an earlier try; a newer one speaks for the message
-        return replace(attempt, state=state)
-    change = _message_change(attempt, replace(settlement, state=state))
+    if not newest:  # a late receipt of an earlier try; a newer one speaks for the message
+        return
+    change = _message_change(attempt, settlement)
     changes.messages[attempt.message_id] = change
     word = _NEWS.get(change.state)
     if word is not None and attempt.message_state is not change.state:
         announce_end(book.changes, attempt.customer_id, attempt, word, reason=change.reason, channel=attempt.channel)
-    return replace(attempt, state=state, message_state=change.state, channels=change.channels)
+    attempt.message_state, attempt.channels = change.state, change.channels
 
 
 def _message_change(attempt: OpenAttempt, settlement: Settlement) -> MessageChange:
-    message, channels, wait = message_after(settlement.state), attempt.channels, timedelta()
+    message, channels, wait = message_after(settlement.state), attempt.channels, NO_WAIT
     if message is MessageState.FAILED and settlement.error is ErrorClass.ADDRESS:
         channels = tuple(channel for channel in channels if channel != attempt.channel)
         if channels:
@@ -146,6 +149,7 @@ def _message_change(attempt: OpenAttempt, settlement: Settlement) -> MessageChan
     return MessageChange(message, reason, channels, wait)
 
 
+NO_WAIT = timedelta()
 FIRST_WAIT = timedelta(hours=1)  # a provider's limit on one number is counted in hours and days, not in seconds
 MOST_TRIES = 5
 _NEWS = {MessageState.DONE: "sent", MessageState.FAILED: "failed", MessageState.IN_DOUBT: "in_doubt"}

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from operator import itemgetter
 from uuid import UUID
 
 from shared.domain.calendar import BusinessCalendar, CalendarYearMissing, at_local
@@ -39,10 +40,13 @@ Identity = tuple[str, date]  # (step id, anchor) within a case and policy versio
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """A follow-up as it stands in the books."""
+    """A follow-up as it stands in the books. The planner looks at the first two; id and due time are for whoever
+    writes down what it decided."""
 
     state: FollowUpState
     deferred_until: datetime | None = None
+    follow_up_id: UUID | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ def _due_under(
             # A step that was cancelled does not come, so the ladder is read on past it.
             if at > now and (next_at is None or at < next_at) and not _settled(outlook, step.id, anchor):
                 next_at = at
-    candidates.sort(key=lambda candidate: candidate[:3])
+    candidates.sort(key=_TIME_AND_RANK)
     due: list[Selection] = []
     coming: Selection | None = None
     for position, (at, due_at, _, step) in enumerate(candidates):
@@ -180,13 +184,16 @@ def _due_under(
     return due, coming
 
 
+_TIME_AND_RANK = itemgetter(0, 1, 2)
+
+
 def _effective(outlook: Outlook, step: Step, standing: CaseStanding, due_at: datetime) -> datetime | None:
     """When the step is really due: not before its standing began, a person's deferral, or the end of a stop."""
-    at = max(due_at, standing.at)
+    at = due_at if due_at > standing.at else standing.at
     known = outlook.record.get((step.id, standing.anchor)) if standing.anchor else None
     if known is not None and known.deferred_until is not None:
         at = max(at, known.deferred_until)
-    moved = True
+    moved = bool(outlook.stops)
     while moved:
         moved = False
         for stop in outlook.stops:
@@ -200,7 +207,8 @@ def _effective(outlook: Outlook, step: Step, standing: CaseStanding, due_at: dat
 def reconcile(outlook: Outlook, selections: Iterable[Selection], coming: Selection | None, now: datetime) -> Plan:
     """What of the selections is not on record yet: one to issue, the rest passed over."""
     open_index = len(outlook.standings) - 1
-    stopped = any(stop.since <= now and (stop.until is None or now < stop.until) for stop in outlook.stops)
+    stops = outlook.stops
+    stopped = bool(stops) and any(stop.since <= now and (stop.until is None or now < stop.until) for stop in stops)
     unrecorded = [selection for selection in selections if not _decided(outlook, selection)]
     issue: Selection | None = None
     if unrecorded and unrecorded[-1].newest and unrecorded[-1].standing == open_index and not stopped:

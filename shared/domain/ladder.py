@@ -43,7 +43,11 @@ class Conditions:
 
     def enough_past_due(self, past_due: Mapping[str, int]) -> bool:
         """Does any currency reach its minimum? One without a minimum needs a single minor unit."""
-        return any(amount >= max(1, self.min_past_due.get(currency, 1)) for currency, amount in past_due.items())
+        least = self.min_past_due
+        for currency, amount in past_due.items():
+            if amount >= 1 and (not least or amount >= least.get(currency, 1)):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)

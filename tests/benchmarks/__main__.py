@@ -12,7 +12,7 @@ import structlog
 import uvloop
 
 from services.running import settle_memory
-from tests.benchmarks import gate, growth, importing, kafka, latency, outcome, pipeline, requests
+from tests.benchmarks import celery, gate, growth, importing, kafka, latency, outcome, pipeline, requests
 from tests.benchmarks.stage import Options, Stage, said, staged
 
 BENCHMARKS: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "payments": requests.payments,
     "worklist": requests.worklist,
     "pipeline": pipeline.run,
+    "celery": celery.run,
     "gate": gate.run,
     "latency": latency.run,
     "kafka": kafka.run,

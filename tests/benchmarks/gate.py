@@ -7,7 +7,7 @@ from time import perf_counter
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from shared.application.sending_desk import Debt, Desk, DueMessage, Go, Reach, choose
+from shared.application.sending_desk import Debt, Desk, DueMessage, Go, Reach, Rulings, choose
 from shared.domain.case import CaseState
 from shared.domain.contact import Consent, ContactFacts, Proposal, RuleSet, decide
 from shared.domain.contact_facts import PastContact, PreferredHours
@@ -30,7 +30,7 @@ async def run(stage: Stage) -> None:
     times = []
     for _ in range(DECISIONS):
         began = perf_counter()
-        verdict = choose(message, desk, rules, NOON)
+        verdict = choose(message, desk, rules, Rulings(NOON))
         times.append((perf_counter() - began) * 1e6)
     if not isinstance(verdict, Go):
         raise TypeError(f"the message should go: {verdict}")
@@ -76,7 +76,7 @@ def _called_a_lot(n: int) -> ContactFacts:
 def _desk(case_id: UUID) -> Desk:
     desk = Desk("CUS00000001", "样本", "zh-CN", SHANGHAI, "CN")
     desk.cases[case_id] = CaseState.OPEN
-    desk.reach.append(Reach(uuid4(), "mobile", "contract", "+8610000000001"))
+    desk.reach.append(Reach(uuid4(), "mobile", "contract", lambda: "+8610000000001"))
     desk.debt = Debt("0001", "CNY", 50_000, date(2026, 3, 13))
     return desk
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
@@ -30,19 +31,49 @@ SECOND_STEP = NOON + timedelta(days=2)  # the seed's second text is due at 10:20
 async def run(stage: Stage) -> None:
     """Consumer pipeline, planner, messages and due timers, over one book."""
     count = max(2_000, stage.options.accounts // 5)
-    dsn = await stage.database("bench_pipeline")
+    async with booked(stage, "bench_pipeline", count) as (suite, connection):
+        await _consumer(stage, suite, connection)
+        await _planner(stage, suite, connection, count)
+        await settle(stage.server.dsn("bench_pipeline"))
+        await _messages(stage, suite, connection, count)
+        await settle(stage.server.dsn("bench_pipeline"))
+        await _ticks(stage, suite, connection, count)
+
+
+@asynccontextmanager
+async def booked(stage: Stage, name: str, count: int) -> AsyncIterator[tuple[Suite, Any]]:
+    """A suite over a book of ``count`` overdue accounts that nobody has planned for yet, and a bare connection."""
+    dsn = await stage.database(name)
     connection = await connect(dsn)
     await move_manual_clock(connection, NOON)
     async with stage.suite(dsn) as suite:
         await books.fill(suite, range(count), NOON - timedelta(hours=1), NOON)
         await settle(dsn)
-        await _consumer(stage, suite, connection)
-        await _planner(stage, suite, connection, count)
-        await settle(dsn)
-        await _messages(stage, suite, connection, count)
-        await settle(dsn)
-        await _ticks(stage, suite, connection, count)
+        yield suite, connection
     await connection.close()
+
+
+@asynccontextmanager
+async def planned(stage: Stage, name: str, count: int) -> AsyncIterator[tuple[Suite, Any]]:
+    """The same with a reminder due for each account, in the outbox."""
+    async with booked(stage, name, count) as (suite, connection):
+        await relayed(suite, (scheduler.compose(_work(suite), suite.deps.shelf)[0],))
+        await settle(stage.server.dsn(name))
+        yield suite, connection
+
+
+async def send_all(suite: Suite, connection: Any, count: int) -> tuple[float, float]:
+    """The seconds for taking ``count`` reminders up from the outbox, and for sending their messages."""
+    await connection.execute("update outbox set sent_at = null where type = 'arrears.reminder.due.v1'")
+    await connection.execute("vacuum analyze outbox")
+    taken_up = await relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
+    began = perf_counter()
+    await suite.sender.send_all()
+    sent = perf_counter() - began
+    done = await connection.fetchval("select count(*) from messages where state = 'done'")
+    if done != count:
+        raise RuntimeError(f"{done} of {count} messages were sent")
+    return taken_up, sent
 
 
 async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:
@@ -56,7 +87,7 @@ async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:
 
     consumer = Consumer("bench", {row[0]: effect for row in kinds})
     total = await connection.fetchval("select count(*) from outbox")
-    took = await _relayed(suite, (consumer,))
+    took = await relayed(suite, (consumer,))
     await connection.execute("update outbox set sent_at = null")
     await connection.execute("vacuum analyze outbox")
     bare = await bare_writes.consume(connection)
@@ -68,7 +99,7 @@ async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:
 async def _planner(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
     """What an overdue account makes the planner do: a reminder issued, the next step and its timer written."""
     planner, _ = scheduler.compose(_work(suite), suite.deps.shelf)
-    took = await _relayed(suite, (planner,))
+    took = await relayed(suite, (planner,))
     issued = await connection.fetchval("select count(*) from outbox where type = 'arrears.reminder.due.v1'")
     if issued != count:
         raise RuntimeError(f"{issued} reminders for {count} accounts")
@@ -76,20 +107,11 @@ async def _planner(stage: Stage, suite: Suite, connection: Any, count: int) -> N
 
 
 async def _messages(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
-    await connection.execute("update outbox set sent_at = null where type = 'arrears.reminder.due.v1'")
-    await connection.execute("vacuum analyze outbox")
-    taken_up = await _relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
-    began = perf_counter()
-    while await suite.sender.send_once():
-        pass
-    took = taken_up + perf_counter() - began
-    done = await connection.fetchval("select count(*) from messages where state = 'done'")
-    if done != count:
-        raise RuntimeError(f"{done} of {count} messages were sent")
+    taken_up, sent = await send_all(suite, connection, count)
     bare = await bare_writes.messages(connection, count)
-    note = f"{count / (took - taken_up):,.0f}/s without taking them up from the outbox"
+    note = f"{count / sent:,.0f}/s without taking them up from the outbox"
     line = "message: planned, gate, marked, gateway, recorded | three writes"
-    stage.add(Line(line, count / took, "messages/s", count / bare, 0.25, note=note))
+    stage.add(Line(line, count / (taken_up + sent), "messages/s", count / bare, 0.25, note=note))
 
 
 async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
@@ -110,7 +132,7 @@ async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> Non
     stage.add(Line(line, count / took, "timers/s", count / bare, 0.3))
 
 
-async def _relayed(suite: Suite, consumers: Sequence[Consumer]) -> float:
+async def relayed(suite: Suite, consumers: Sequence[Consumer]) -> float:
     """The seconds until the outbox is empty."""
     relay = InProcessRelay(suite.pool, _work(suite), consumers, wake=asyncio.Event())
     began = perf_counter()

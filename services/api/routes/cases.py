@@ -75,7 +75,7 @@ async def list_notes(case_id: UUID, caller: CaseReader, deps: Deps, page: Paging
     """Notes, the newest first."""
     await _seen(deps, case_id, caller)
     rows = await view.list_notes(deps.pool, case_id, author=author, after=page.after, limit=page.fetch)
-    return answer_page(page, rows, lambda row: view.note(row["doc"], deps.cipher))
+    return answer_page(page, rows, lambda doc: view.note(doc, deps.cipher))
 
 
 @router.get(

@@ -43,7 +43,7 @@ async def list_customers(
     """Customers by id."""
     wanted = view.CustomerFilter(segment=segment, bucket=bucket, has_open_case=has_open_case, language=language)
     rows = await view.list_customers(deps.pool, wanted, scope_of(caller), after=page.after, limit=page.fetch)
-    return answer_page(page, rows, lambda row: view.masked(row["doc"], deps.cipher))
+    return answer_page(page, rows, lambda doc: view.masked(doc, deps.cipher))
 
 
 @router.post("/search", response_model=Page[CustomerOut], summary="Find customers by name, number or address")
@@ -60,7 +60,7 @@ async def search_customers(body: CustomerSearch, caller: CaseReader, deps: Deps,
     rows = await view.search_customers(
         deps.pool, wanted, scope_of(caller), deps.cipher, after=page.after, limit=page.fetch
     )
-    return answer_page(page, rows, lambda row: view.masked(row["doc"], deps.cipher))
+    return answer_page(page, rows, lambda doc: view.masked(doc, deps.cipher))
 
 
 @router.post("/{customer_id}/unmask", response_model=Unmasked, summary="See personal data in plain")

@@ -64,7 +64,7 @@ async def get_template(
     rows = await view.list_templates(
         deps.pool, key=key, language=language, channel=channel, state=state, after=page.after, limit=page.fetch
     )
-    if not rows and page.after is None:
+    if not rows.docs and page.after is None:
         raise NotFound("There is no such template.")
     return answer_page(page, rows)
 

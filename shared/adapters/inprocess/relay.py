@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
 import structlog
 
 from shared.adapters.codec import Envelope, decode_structured, encode_structured
@@ -56,7 +55,7 @@ class InProcessRelay:
         """One batch, oldest first; the number of rows that were delivered."""
         async with self._pool.acquire() as conn:
             rows = await conn.fetch(
-                "select seq, id, aggregatetype, aggregateid, type, payload, at from outbox"
+                "select seq, id, aggregatetype, aggregateid, type, payload::text, at from outbox"
                 " where sent_at is null order by seq limit $1",
                 self._batch,
             )
@@ -81,7 +80,7 @@ def _travelled(row: Any) -> bytes:
             id=str(row["id"]),
             source=SOURCE,
             type=row["type"],
-            data=orjson.dumps(row["payload"]),
+            data=row["payload"].encode(),
             subject=row["aggregateid"],
             time=row["at"],
             partitionkey=row["aggregateid"],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.rows import Rows
+from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.timer_store import TimerTables
+from shared.adapters.postgres.word_lists import listed, words_of
 from shared.application.book import Book
 from shared.application.reminding import NewMessage
 from shared.application.sending import SendingChanges
@@ -17,86 +19,62 @@ from shared.application.sending_desk import Debt, Desk, DueMessage, Reach, Text
 from shared.domain.case import CaseState
 from shared.domain.hold import Hold, HoldKind
 
-_MESSAGES = Rows(
-    "arrears.messages",
-    {
-        "message_id": "uuid",
-        "customer_id": "text",
-        "case_id": "uuid",
-        "follow_up_id": "uuid",
-        "about": "text",
-        "step": "text",
-        "anchor": "date",
-        "policy_version": "int",
-        "purpose": "text",
-        "template": "text",
-        "channels": "jsonb",
-        "state": "text",
-        "not_before": "timestamptz",
-        "created_at": "timestamptz",
-        "updated_at": "timestamptz",
-    },
-    "on conflict (message_id) do nothing",
-)
-_ATTEMPTS = Rows(
-    "arrears.attempts",
-    {
-        "attempt_id": "uuid",
-        "message_id": "uuid",
-        "customer_id": "text",
-        "channel": "text",
-        "gateway": "text",
-        "point_id": "uuid",
-        "state": "text",
-        "holder": "text",
-        "fence": "bigint",
-        "lease_until": "timestamptz",
-        "marked_at": "timestamptz",
-        "template_version": "int",
-        "text_sha256": "bytea",
-        "body_enc": "bytea",
-        "subject_enc": "bytea",
-    },
-)
-_LEDGER = Rows(
-    "arrears.contact_ledger",
-    {
-        "attempt_id": "uuid",
-        "customer_id": "text",
-        "channel": "text",
-        "purpose": "text",
-        "local_date": "date",
-        "at": "timestamptz",
-        "state": "text",
-    },
-)
+_PLAN = """
+    insert into messages (message_id, customer_id, case_id, follow_up_id, about, step, anchor, policy_version, purpose,
+                          template, channels, state, not_before, created_at, updated_at)
+    select message_id, customer_id, case_id, follow_up_id, about, step, anchor, policy_version, purpose, template,
+           channels::jsonb, 'planned', $12, $12, $12
+    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::date[], $8::int[],
+                $9::text[], $10::text[], $11::text[])
+        as k(message_id, customer_id, case_id, follow_up_id, about, step, anchor, policy_version, purpose, template,
+             channels)
+    on conflict (message_id) do nothing
+"""
+# A value that is the same for all rows, the instant above all, is sent once: encoding arguments is most of what the
+# driver does. Alike decisions are one row of ``noted``.
+_MARK = """
+    with k as materialized (
+        select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::date[],
+                             $8::int[], $9::bytea[], $10::bytea[], $11::bytea[], $12::int[])
+            as k(attempt_id, message_id, customer_id, channel, point_id, purpose, local_date, template_version,
+                 text_sha256, body_enc, subject_enc, note)
+    ), reserved as (
+        insert into contact_ledger (attempt_id, customer_id, channel, purpose, local_date, at, state)
+        select attempt_id, customer_id, channel, purpose, local_date, $14, 'reserved' from k
+    ), marked as (
+        insert into attempts (attempt_id, message_id, customer_id, channel, gateway, point_id, state, holder, fence,
+                              lease_until, marked_at, template_version, text_sha256, body_enc, subject_enc)
+        select attempt_id, message_id, customer_id, channel, $15::jsonb ->> channel, point_id, 'sending', $16, $17,
+               clock_timestamp() + $18::interval, $14, template_version, text_sha256, body_enc, subject_enc from k
+    )
+    update messages m set state = 'submitting', not_before = $14, reason = null, channel = k.channel,
+        tries = m.tries + 1, decision = noted.decision, updated_at = $14, row_version = m.row_version + 1
+    from k join unnest($13::jsonb[]) with ordinality as noted(decision, place) on noted.place = k.note
+    where m.message_id = k.message_id
+"""
 
 
 class MessageTables(TimerTables):
     async def add_messages(self, messages: Sequence[NewMessage]) -> None:
-        await _MESSAGES.write(
-            self.conn,
+        if not messages:
+            return
+        rows = [
             (
-                (
-                    m.message_id,
-                    m.customer_id,
-                    m.case_id,
-                    m.follow_up_id,
-                    m.about,
-                    m.step,
-                    m.anchor,
-                    m.policy_version,
-                    m.purpose,
-                    m.template,
-                    list(m.channels),
-                    "planned",
-                    self.now,
-                    self.now,
-                    self.now,
-                )
-                for m in messages
-            ),
-        )
+                m.message_id,
+                m.customer_id,
+                m.case_id,
+                m.follow_up_id,
+                m.about,
+                m.step,
+                m.anchor,
+                m.policy_version,
+                m.purpose,
+                m.template,
+                listed(m.channels),
+            )
+            for m in messages
+        ]
+        await self.conn.execute(_PLAN, *map(list, zip(*rows, strict=True)), self.now)
 
     async def claim_due_messages(self, book: Book, limit: int, closed: Sequence[str]) -> None:
         """Pick customers with messages due, then lock those that nobody else holds."""
@@ -129,7 +107,6 @@ class MessageTables(TimerTables):
             for page in book.customers.values()
         }
         await self._load_due(desks, ids)
-        await self._load_names(desks, ids)
         await self._load_reach(desks, ids)
         await self._load_protection(desks, ids)
         await self._load_contacts(desks, ids)
@@ -140,8 +117,8 @@ class MessageTables(TimerTables):
         rows = await self.conn.fetch(
             """
             select m.customer_id, m.message_id, m.case_id, m.follow_up_id, m.about, m.step, m.purpose, m.template,
-                   m.channels, m.tries, c.state
-            from messages m left join cases c on c.case_id = m.case_id
+                   m.channels::text, m.tries, c.state, u.name_enc
+            from messages m join customers u on u.customer_id = m.customer_id left join cases c on c.case_id = m.case_id
             where m.customer_id = any($1::text[]) and m.state in ('planned', 'deferred') and m.not_before <= $2
             order by m.not_before, m.created_at, m.message_id
             """,
@@ -150,17 +127,11 @@ class MessageTables(TimerTables):
         )
         for row in rows:
             desk = desks[row[0]]
-            desk.messages.append(DueMessage(*(*row[1:8], tuple(row[8]), row[9])))
+            desk.messages.append(DueMessage(*(*row[1:8], words_of(row[8]), row[9])))
             if row[10] is not None:
                 desk.cases[row[2]] = CaseState(row[10])
-
-    async def _load_names(self, desks: dict[str, Desk], ids: list[str]) -> None:
-        rows = await self.conn.fetch(
-            "select customer_id, name_enc from customers where customer_id = any($1::text[]) and name_enc is not null",
-            ids,
-        )
-        for row in rows:
-            desks[row[0]].name = self.cipher.decrypt("customers", "name", row[0], row[1])
+            if row[11] is not None and not desk.name:
+                desk.name = self.cipher.decrypt("customers", "name", row[0], row[11])
 
     async def _load_reach(self, desks: dict[str, Desk], ids: list[str]) -> None:
         rows = await self.conn.fetch(
@@ -172,8 +143,10 @@ class MessageTables(TimerTables):
             ids,
         )
         for row in rows:
-            value = self.cipher.decrypt("contact_points", "value", str(row[1]), row[4])
-            desks[row[0]].reach.append(Reach(row[1], row[2], row[3], value))
+            desks[row[0]].reach.append(Reach(row[1], row[2], row[3], partial(self._opened, row[1], row[4])))
+
+    def _opened(self, point_id: UUID, sealed: bytes) -> str:
+        return self.cipher.decrypt("contact_points", "value", str(point_id), sealed)
 
     async def _load_protection(self, desks: dict[str, Desk], ids: list[str]) -> None:
         """Holds on the person, or on an account they are followed for, opt-outs, and facts that still wait."""
@@ -264,54 +237,54 @@ class MessageTables(TimerTables):
         await self._save_states(changes)
         if not changes.sending:
             return
-        lease_until = await self.conn.fetchval("select clock_timestamp() + $1::interval", lease)
-        attempts, ledger = [], []
-        for marked, message, point_id, today, _ in changes.sending:
+        noted: dict[int, tuple[int, Any]] = {}  # by identity: the place among those that are sent
+        rows = []
+        for marked, message, point_id, today, note in changes.sending:
             key = str(marked.attempt_id)
-            attempts.append(
+            subject = marked.text.subject
+            place, _ = noted.setdefault(id(note), (len(noted) + 1, note))
+            rows.append(
                 (
                     marked.attempt_id,
                     marked.message_id,
                     marked.customer_id,
                     marked.channel,
-                    gateways[marked.channel],
                     point_id,
-                    "sending",
-                    holder,
-                    fence,
-                    lease_until,
-                    self.now,
+                    message.purpose,
+                    today,
                     marked.text.version,
                     text_digest(marked.text),
                     self.cipher.encrypt("attempts", "body", key, marked.text.body),
-                    self.cipher.encrypt("attempts", "subject", key, marked.text.subject)
-                    if marked.text.subject
-                    else None,
+                    self.cipher.encrypt("attempts", "subject", key, subject) if subject else None,
+                    place,
                 )
             )
-            ledger.append(
-                (marked.attempt_id, marked.customer_id, marked.channel, message.purpose, today, self.now, "reserved")
-            )
-        await _ATTEMPTS.write(self.conn, attempts)
-        await _LEDGER.write(self.conn, ledger)
+        await self.conn.execute(
+            _MARK,
+            *map(list, zip(*rows, strict=True)),
+            [as_json(note) for _, note in noted.values()],
+            self.now,
+            dict(gateways),
+            holder,
+            fence,
+            lease,
+        )
 
     async def _save_states(self, changes: SendingChanges) -> None:
-        rows: list[tuple[UUID, str, Any, str | None, str | None, int, Any]] = []
-        for marked, message, _, _, note in changes.sending:
-            rows.append((message.message_id, "submitting", self.now, None, marked.channel, 1, note))
+        """Of those that are not sent now."""
+        rows: list[tuple[UUID, str, Any, str | None, Any]] = []
         for message, wait, note in changes.waiting:
-            rows.append((message.message_id, "deferred", wait.until, wait.reason, None, 0, note))
+            rows.append((message.message_id, "deferred", wait.until, wait.reason, as_json(note)))
         for message, drop, seen in changes.dropped:
             state = "failed" if drop.reason.startswith("wording") else "suppressed"
-            rows.append((message.message_id, state, self.now, drop.reason, None, 0, seen))
+            rows.append((message.message_id, state, self.now, drop.reason, as_json(seen)))
         if rows:
             await self.conn.execute(
                 """
                 update messages m set state = k.state, not_before = k.not_before, reason = k.reason,
-                    channel = coalesce(k.channel, m.channel), tries = m.tries + k.tried,
-                    decision = coalesce(k.decision, m.decision), updated_at = $8, row_version = m.row_version + 1
-                from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::smallint[],
-                            $7::jsonb[]) as k(message_id, state, not_before, reason, channel, tried, decision)
+                    decision = coalesce(k.decision, m.decision), updated_at = $6, row_version = m.row_version + 1
+                from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::jsonb[])
+                    as k(message_id, state, not_before, reason, decision)
                 where m.message_id = k.message_id
                 """,
                 *map(list, zip(*rows, strict=True)),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from shared.adapters.postgres.rows import Rows
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book
@@ -29,10 +31,6 @@ _FOLLOW_UPS = Rows(
         "reason": "text",
         "decided_at": "timestamptz",
     },
-    """on conflict (follow_up_id) do update set due_at = excluded.due_at, state = excluded.state,
-    reason = excluded.reason, decided_at = excluded.decided_at, row_version = follow_ups.row_version + 1
-    where follow_ups.state in ('planned', 'deferred')
-      and (follow_ups.state, follow_ups.due_at) is distinct from (excluded.state, excluded.due_at)""",
 )
 _WORK_ITEMS = Rows(
     "arrears.work_items",
@@ -54,6 +52,7 @@ _WORK_ITEMS = Rows(
     },
     "on conflict (item_id) do nothing",
 )
+_STATES = {state.value: state for state in FollowUpState}
 _STOPPING = [kind.value for kind in HoldKind if EFFECTS[kind].stops_ladder]
 
 
@@ -80,20 +79,21 @@ class PlanningTables(Session):
 
     async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
-            "select case_id, at, anchor, past_due, segment from case_standings"
+            "select case_id, at, anchor, past_due::text, segment from case_standings"
             " where case_id = any($1::uuid[]) order by case_id, seq",
             list(by_case),
         )
         for row in rows:
-            by_case[row[0]].standings.append(CaseStanding(*row[1:]))
+            by_case[row[0]].standings.append(CaseStanding(row[1], row[2], orjson.loads(row[3]), row[4]))
 
     async def _load_record(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
-            "select case_id, step, anchor, state, deferred_until from follow_ups where case_id = any($1::uuid[])",
+            "select case_id, step, anchor, state, deferred_until, follow_up_id, due_at from follow_ups"
+            " where case_id = any($1::uuid[])",
             list(by_case),
         )
         for row in rows:
-            by_case[row[0]].record[(row[1], row[2])] = OnRecord(FollowUpState(row[3]), row[4])
+            by_case[row[0]].record[(row[1], row[2])] = OnRecord(_STATES[row[3]], row[4], row[5], row[6])
 
     async def _load_stops(self, files: dict[str, CaseFile]) -> None:
         """Holds on the person stop their ladder; a hold on one account does when no other account is followed."""
@@ -119,14 +119,23 @@ class PlanningTables(Session):
             files[row[0]].stops.append(Stop(row[1], row[2]))
 
     async def save_planning(self, changes: PlanningChanges) -> None:
-        cases = list(changes.planned)
-        kept = [planned for planned in changes.planned.values() if planned is not None]
-        if cases:
+        if changes.withdrawn:
             await self.conn.execute(
-                "delete from follow_ups where case_id = any($1::uuid[]) and state = 'planned'"
-                " and not (follow_up_id = any($2::uuid[]))",
-                cases,
-                kept,
+                "delete from follow_ups where follow_up_id = any($1::uuid[]) and state = 'planned'", changes.withdrawn
+            )
+        if changes.moved:
+            await self.conn.execute(
+                """
+                update follow_ups f set due_at = k.due_at, state = k.state, reason = k.reason, decided_at = $5,
+                    row_version = f.row_version + 1
+                from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[]) as k(id, due_at, state, reason)
+                where f.follow_up_id = k.id and f.state in ('planned', 'deferred')
+                """,
+                [f.follow_up_id for f in changes.moved],
+                [f.due_at for f in changes.moved],
+                [f.state for f in changes.moved],
+                [f.reason for f in changes.moved],
+                self.now,
             )
         await _FOLLOW_UPS.write(
             self.conn,
@@ -144,7 +153,7 @@ class PlanningTables(Session):
                     f.reason,
                     self.now,
                 )
-                for f in changes.follow_ups
+                for f in changes.new
             ),
         )
         await self._save_work(changes)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.session import Session
+from shared.adapters.postgres.word_lists import words_of
 from shared.application.doubts import Doubt
-from shared.application.settling import OpenAttempt, Settlement, SettlingChanges
-from shared.domain.message import AttemptState, MessageState
+from shared.application.gateway import ErrorClass
+from shared.application.settling import MessageChange, OpenAttempt, Settlement, SettlingChanges
+from shared.domain.message import AttemptState, LedgerState, MessageState
 
 
 class SettlingTables(Session):
@@ -18,14 +20,14 @@ class SettlingTables(Session):
         rows = await self.conn.fetch(
             """
             select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, a.fence, m.state,
-                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels, m.tries
+                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels::text, m.tries
             from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
             """,
             list(attempt_ids),
         )
         return {
             row[0]: OpenAttempt(
-                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], tuple(row[13]), row[14])
+                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], words_of(row[13]), row[14])
             )
             for row in rows
         }
@@ -34,23 +36,7 @@ class SettlingTables(Session):
         if changes.attempts:
             await self._save_attempts(changes)
         if changes.messages:
-            await self.conn.execute(
-                """
-                update messages m set state = k.state, reason = k.reason, channels = k.channels, updated_at = $5,
-                    not_before = case when k.state in ('planned', 'deferred') then $5::timestamptz + k.wait
-                                      else m.not_before end,
-                    row_version = m.row_version + 1
-                from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $6::interval[])
-                    as k(message_id, state, reason, channels, wait)
-                where m.message_id = k.message_id
-                """,
-                list(changes.messages),
-                [change.state for change in changes.messages.values()],
-                [change.reason for change in changes.messages.values()],
-                [as_json(change.channels) for change in changes.messages.values()],
-                self.now,
-                [change.wait for change in changes.messages.values()],
-            )
+            await self._save_messages(changes.messages)
         if changes.bad_points:
             await self.conn.execute(
                 """
@@ -63,30 +49,66 @@ class SettlingTables(Session):
             )
 
     async def _save_attempts(self, changes: SettlingChanges) -> None:
-        settled = [settlement for settlement, _ in changes.attempts.values()]
-        await self.conn.execute(
-            """
-            update attempts a set state = k.state, provider_id = coalesce(k.provider_id, a.provider_id),
-                code = coalesce(k.code, a.code), error = coalesce(k.error, a.error), outcome_at = $6
-            from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
-                as k(attempt_id, state, provider_id, code, error)
-            where a.attempt_id = k.attempt_id
-            """,
-            [one.attempt_id for one in settled],
-            [one.state for one in settled],
-            [one.provider_id for one in settled],
-            [one.code for one in settled],
-            [one.error for one in settled],
-            self.now,
-        )
-        await self.conn.execute(
-            """
-            update contact_ledger l set state = k.state from unnest($1::uuid[], $2::text[]) as k(attempt_id, state)
-            where l.attempt_id = k.attempt_id and l.state <> k.state
-            """,
-            [one.attempt_id for one in settled],
-            [ledger for _, ledger in changes.attempts.values()],
-        )
+        """Alike ones together: nearly all of a batch end in the same state."""
+        alike: dict[tuple[AttemptState, LedgerState, ErrorClass | None], list[Settlement]] = {}
+        for settlement, ledger in changes.attempts.values():
+            alike.setdefault((settlement.state, ledger, settlement.error), []).append(settlement)
+        for (state, ledger, error), settled in alike.items():
+            await self.conn.execute(
+                """
+                with settled as (
+                    update attempts a set state = $4, provider_id = coalesce(k.provider_id, a.provider_id),
+                        code = coalesce(k.code, a.code), error = coalesce($5, a.error), outcome_at = $7
+                    from unnest($1::uuid[], $2::text[], $3::text[]) as k(attempt_id, provider_id, code)
+                    where a.attempt_id = k.attempt_id
+                )
+                update contact_ledger set state = $6 where attempt_id = any($1::uuid[]) and state <> $6
+                """,
+                [one.attempt_id for one in settled],
+                [one.provider_id for one in settled],
+                [one.code for one in settled],
+                state,
+                error,
+                ledger,
+                self.now,
+            )
+
+    async def _save_messages(self, changes: Mapping[UUID, MessageChange]) -> None:
+        ended: dict[MessageState, list[UUID]] = {}  # of these nothing but the state changes
+        others: dict[UUID, MessageChange] = {}
+        for message_id, change in changes.items():
+            if change.state in (MessageState.DONE, MessageState.IN_DOUBT):
+                ended.setdefault(change.state, []).append(message_id)
+            else:
+                others[message_id] = change
+        for state, message_ids in ended.items():
+            await self.conn.execute(
+                """
+                update messages set state = $2, reason = null, updated_at = $3, row_version = row_version + 1
+                where message_id = any($1::uuid[])
+                """,
+                message_ids,
+                state,
+                self.now,
+            )
+        if others:
+            await self.conn.execute(
+                """
+                update messages m set state = k.state, reason = k.reason, channels = k.channels, updated_at = $5,
+                    not_before = case when k.state in ('planned', 'deferred') then $5::timestamptz + k.wait
+                                      else m.not_before end,
+                    row_version = m.row_version + 1
+                from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $6::interval[])
+                    as k(message_id, state, reason, channels, wait)
+                where m.message_id = k.message_id
+                """,
+                list(others),
+                [change.state for change in others.values()],
+                [change.reason for change in others.values()],
+                [as_json(change.channels) for change in others.values()],
+                self.now,
+                [change.wait for change in others.values()],
+            )
 
     async def overdue_leases(self, limit: int) -> dict[UUID, str]:
         rows = await self.conn.fetch(

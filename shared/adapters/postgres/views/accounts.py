@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.adapters.postgres.book_store import read_account
-from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Scope, Where, page
+from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Listed, Scope, Where, page
 from shared.domain.account import Account
 
 # While in M0 nothing is past due: the bucket knows the grace of the policy it was judged by.
@@ -62,8 +62,8 @@ async def get_account(conn: Any, account_id: str, scope: Scope, *, zone: str) ->
 
 async def list_accounts(
     conn: Any, wanted: AccountFilter, scope: Scope, *, zone: str, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, account_id, currency)."""
+) -> Listed:
+    """By account_id, currency."""
     where = Where().sees_customer("a.customer_id", scope)
     where.matching(
         a__customer_id=wanted.customer_id,
@@ -81,8 +81,8 @@ async def list_accounts(
 
 async def list_history(
     conn: Any, account_id: str, currency: str | None, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, at, kind, currency, number), newest first: each snapshot received and each bucket entered."""
+) -> Listed:
+    """By at, kind, currency, number, newest first: each snapshot received and each bucket entered."""
     where = Where().given("h.currency = {}", currency)
     source = _HISTORY.format(account=where.arg(account_id))
     keys = ("h.at", "h.kind", "h.currency", "h.number")

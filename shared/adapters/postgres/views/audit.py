@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.adapters.postgres.views.clauses import Where, page
+from shared.adapters.postgres.views.clauses import Listed, Where, page
 
 _COLUMNS = """
     a.entry, a.at, a.actor, a.action, a.subject, a.detail, encode(a.previous, 'hex') as previous,
@@ -26,8 +26,8 @@ class AuditFilter:
     until: datetime | None = None
 
 
-async def list_audit(conn: Any, wanted: AuditFilter, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
-    """Rows of (doc, entry), newest first."""
+async def list_audit(conn: Any, wanted: AuditFilter, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By entry, newest first."""
     where = Where().matching(a__actor=wanted.actor, a__action=wanted.action, a__subject=wanted.subject)
     where.given("a.at >= {}", wanted.since).given("a.at < {}", wanted.until)
     return await page(conn, _COLUMNS, "audit a", where, ("a.entry",), after=after, limit=limit)

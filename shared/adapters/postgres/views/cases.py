@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from shared.adapters.postgres.session import Cipher
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
 _COLUMNS = """
     c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at, c.reopenings,
@@ -48,10 +48,8 @@ async def get_case(conn: Any, case_id: UUID, scope: Scope) -> tuple[str, int] | 
     return None if row is None else (row[0], row[1])
 
 
-async def list_cases(
-    conn: Any, wanted: CaseFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, opened_at, case_id), newest first."""
+async def list_cases(conn: Any, wanted: CaseFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By opened_at, case_id, newest first."""
     where = Where().sees_case("c", scope)
     where.matching(
         c__state=wanted.state,
@@ -67,8 +65,8 @@ async def list_cases(
 
 async def list_notes(
     conn: Any, case_id: UUID, *, author: str | None = None, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, written_at, note_id), newest first, sealed: to be read by ``note``."""
+) -> Listed:
+    """By written_at, note_id, newest first, sealed: to be read by ``note``."""
     where = Where().add("n.case_id = {}", case_id).given("n.author = {}", author)
     columns = "n.note_id, n.case_id, n.author, n.written_at, encode(n.text_enc, 'base64') as text"
     return await page(conn, columns, "notes n", where, ("n.written_at", "n.note_id"), after=after, limit=limit)
@@ -83,8 +81,8 @@ def note(sealed: str, cipher: Cipher) -> dict[str, Any]:
 
 async def list_timeline(
     conn: Any, case_id: UUID, kind: str | None, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, at, kind, id), newest first. Payments that an event tells of already are not told twice."""
+) -> Listed:
+    """By at, kind, id, newest first. Payments that an event tells of already are not told twice."""
     where = Where().given("line.kind = {}", kind)
     source = _TIMELINE.format(case_id=where.arg(case_id))
     columns = "line.at, line.kind, line.id, line.what, line.actor, line.data"

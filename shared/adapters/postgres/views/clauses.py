@@ -84,6 +84,15 @@ _NEWEST_CASE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Rows of a list as JSON texts, one more than a page shows when there are more; ``last`` are then the sort keys of
+    the last one shown."""
+
+    docs: list[str]
+    last: tuple[Any, ...] | None
+
+
 async def page(
     conn: Any,
     columns: str,
@@ -94,20 +103,25 @@ async def page(
     after: Sequence[Any] | None,
     limit: int,
     descending: bool = True,
-) -> list[Any]:
-    """Rows of ``(doc, *keys)``: ``doc`` is the JSON text of ``columns``; sorted by ``keys``, from ``after`` on."""
+) -> Listed:
+    """At most ``limit`` rows of ``columns``, sorted by ``keys``, from ``after`` on; all but the last are shown.
+
+    They come as one row: to decode them one by one takes as long as all the rest. The limit stands in the statement,
+    because a plan for any limit looks so bad to the database that it would plan anew each time."""
     where.after(keys, after, descending=descending)
     direction = " desc" if descending else ""
     order = ", ".join(key + direction for key in keys)
-    outer = ", ".join(key.rpartition(".")[2] for key in keys)
+    shown = int(limit) - 1
+    last = "".join(f", (array_agg(found.{key.rpartition('.')[2]}))[{shown}]" for key in keys)
     statement = "\n".join(
         (
-            f"select to_json(found) as doc, {outer} from (",  # noqa: S608 - columns are ours, values are arguments
+            f"select array_agg(to_json(found)::text){last} from (",  # noqa: S608 - columns are ours, values are arguments
             f"select {columns}",
             f"from {source} {where}",
-            f"order by {order} limit {where.arg(limit)}",
+            f"order by {order} limit {shown + 1}",
             ") found",
         )
     )
-    rows: list[Any] = await conn.fetch(statement, *where.args)
-    return rows
+    row: Any = await conn.fetchrow(statement, *where.args)
+    docs = row[0] or []
+    return Listed(docs, tuple(row)[1:] if len(docs) > shown else None)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
 _OPEN = "c.state in ('received', 'acknowledged', 'responded', 'escalated')"
 _UNANSWERED = "c.responded_at is null and c.state <> 'resolved'"
@@ -47,8 +47,8 @@ async def get_complaint(conn: Any, complaint_id: UUID, scope: Scope) -> Any:
 
 async def list_complaints(
     conn: Any, wanted: ComplaintFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, answer_by, complaint_id), the first to be answered first."""
+) -> Listed:
+    """By answer_by, complaint_id, the first to be answered first."""
     where = Where().sees_customer("c.customer_id", scope)
     where.matching(
         c__state=wanted.state,

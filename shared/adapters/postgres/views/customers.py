@@ -11,7 +11,7 @@ import orjson
 
 from shared.adapters.postgres.profile_store import LAST4_INDEX, NAME_INDEX
 from shared.adapters.postgres.session import Cipher
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 from shared.domain.masking import mask_name, mask_point
 
 _COLUMNS = """
@@ -53,13 +53,13 @@ async def get_customer(conn: Any, customer_id: str, scope: Scope) -> str | None:
     rows = await page(
         conn, f"{_COLUMNS}, {_POINTS}", _SOURCE, where, ("u.customer_id",), after=None, limit=1, descending=False
     )
-    return rows[0]["doc"] if rows else None
+    return rows.docs[0] if rows.docs else None
 
 
 async def list_customers(
     conn: Any, wanted: CustomerFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, customer_id)."""
+) -> Listed:
+    """By customer_id."""
     where = Where().sees_customer("u.customer_id", scope)
     where.matching(u__segment=wanted.segment, u__language=wanted.language)
     where.given("(c.case_id is not null) = {}", wanted.has_open_case)
@@ -69,8 +69,8 @@ async def list_customers(
 
 async def search_customers(
     conn: Any, wanted: CustomerSearch, scope: Scope, cipher: Cipher, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, customer_id) that match by blind index: whole values, or the last four digits of a number."""
+) -> Listed:
+    """By customer_id that match by blind index: whole values, or the last four digits of a number."""
     where = Where().sees_customer("u.customer_id", scope)
     if wanted.name is not None:
         where.add("u.name_bidx = {}", cipher.blind(NAME_INDEX, wanted.name))

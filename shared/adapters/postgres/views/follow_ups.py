@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
 _COLUMNS = """
     f.follow_up_id, f.case_id, f.customer_id, f.policy_version, f.step, f.anchor, f.kind, f.due_at, f.state, f.reason,
@@ -42,8 +42,8 @@ async def get_follow_up(conn: Any, follow_up_id: UUID, scope: Scope) -> tuple[st
 
 async def list_follow_ups(
     conn: Any, wanted: FollowUpFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, due_at, follow_up_id), earliest first."""
+) -> Listed:
+    """By due_at, follow_up_id, earliest first."""
     where = Where().sees_case("c", scope)
     where.matching(
         f__case_id=wanted.case_id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Scope, Where, page
+from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Listed, Scope, Where, page
 
 _IN_FORCE = f"(h.released_at is null and (h.ends_at is null or h.ends_at > {BUSINESS_NOW}))"
 _COLUMNS = """
@@ -34,10 +34,8 @@ async def get_hold(conn: Any, hold_id: UUID, scope: Scope) -> tuple[str, int] | 
     return None if row is None else (row[0], row[1])
 
 
-async def list_holds(
-    conn: Any, wanted: HoldFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, placed_at, hold_id), newest first."""
+async def list_holds(conn: Any, wanted: HoldFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By placed_at, hold_id, newest first."""
     where = Where().sees_customer("h.customer_id", scope)
     where.matching(h__customer_id=wanted.customer_id, h__account_id=wanted.account_id, h__kind=wanted.kind)
     where.given(f"{_IN_FORCE} = {{}}", wanted.in_force)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.adapters.postgres.import_store import ABANDONED_AFTER
-from shared.adapters.postgres.views.clauses import Where, page
+from shared.adapters.postgres.views.clauses import Listed, Where, page
 
 _STATE = (
     f"case when i.state = 'receiving' and i.updated_at < clock_timestamp() - {ABANDONED_AFTER}"
@@ -22,8 +22,8 @@ _COLUMNS = f"""
 """
 
 
-async def list_imports(conn: Any, state: str | None, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
-    """Rows of (doc, created_at, id), newest first."""
+async def list_imports(conn: Any, state: str | None, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By created_at, id, newest first."""
     where = Where().given(f"{_STATE} = {{}}", state)
     return await page(conn, f"{_COLUMNS}, i.import_id", "imports i", where, ("i.created_at", "i.import_id"),
                       after=after, limit=limit)  # fmt: skip
@@ -38,8 +38,8 @@ async def get_import(conn: Any, import_id: UUID) -> str | None:
     return doc
 
 
-async def list_rejections(conn: Any, import_id: UUID, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
-    """Rows of (doc, line) in the order of lines."""
+async def list_rejections(conn: Any, import_id: UUID, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By line in the order of lines."""
     where = Where().add("r.import_id = {}", import_id)
     return await page(
         conn, "r.line, r.field, r.reason", "import_rejections r", where, ("r.line",), after=after, limit=limit,

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.adapters.postgres.session import Cipher
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
 _COLUMNS = """
     m.message_id, m.customer_id, m.case_id, m.follow_up_id, m.about, m.step, m.anchor, m.policy_version, m.purpose,
@@ -44,13 +44,13 @@ async def get_message(conn: Any, message_id: UUID, scope: Scope) -> str | None:
     """JSON of a message with its attempts and the newest decision on it; without its text."""
     where = Where().sees_customer("m.customer_id", scope).add("m.message_id = {}", message_id)
     rows = await page(conn, f"{_COLUMNS}, {_ATTEMPTS}", "messages m", where, ("m.message_id",), after=None, limit=1)
-    return rows[0]["doc"] if rows else None
+    return rows.docs[0] if rows.docs else None
 
 
 async def list_messages(
     conn: Any, wanted: MessageFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, created_at, message_id), newest first."""
+) -> Listed:
+    """By created_at, message_id, newest first."""
     where = Where().sees_customer("m.customer_id", scope)
     where.matching(
         m__customer_id=wanted.customer_id, m__case_id=wanted.case_id, m__state=wanted.state, m__purpose=wanted.purpose

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Where, page
+from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Listed, Where, page
 
 _PATIENCE = 3.0  # seconds for one measurement
 
@@ -99,8 +99,8 @@ def _seconds(age: timedelta | None) -> int | None:
     return None if age is None else max(0, int(age.total_seconds()))
 
 
-async def list_workers(conn: Any, service: str | None, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
-    """Rows of (doc, started_at, instance), newest first; ``silent_seconds`` since the last heartbeat, in real time."""
+async def list_workers(conn: Any, service: str | None, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By started_at, instance, newest first; ``silent_seconds`` since the last heartbeat, in real time."""
     where = Where().matching(w__service=service)
     columns = """w.instance, w.service, w.started_at, w.beat_at, w.ended_at, w.dead,
         greatest(0, extract(epoch from clock_timestamp() - w.beat_at))::bigint as silent_seconds"""
@@ -127,8 +127,8 @@ async def list_dead_letters(
     event_type: str | None = None,
     after: Sequence[Any] | None,
     limit: int,
-) -> list[Any]:
-    """Rows of (doc, entry), newest first, without the events themselves; ``behind`` waits for the same customer."""
+) -> Listed:
+    """By entry, newest first, without the events themselves; ``behind`` waits for the same customer."""
     where = Where().matching(d__state=state, d__consumer=consumer, d__customer_id=customer_id, d__type=event_type)
     columns = """d.entry, d.consumer, d.customer_id, d.source, d.event_id, d.type, d.state, d.tries,
         d.not_before, d.error,

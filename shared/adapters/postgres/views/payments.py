@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
 _COLUMNS = """
     p.source, p.payment_id, p.account_id, p.currency, p.customer_id, p.amount, p.reversed_amount,
@@ -41,8 +41,8 @@ class PaymentFilter:
 
 async def list_payments(
     conn: Any, wanted: PaymentFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, posted_at, source, payment_id), newest first."""
+) -> Listed:
+    """By posted_at, source, payment_id, newest first."""
     where = Where().sees_customer("p.customer_id", scope)
     where.matching(
         p__account_id=wanted.account_id,
@@ -65,4 +65,4 @@ async def get_payment(conn: Any, payment_id: str, source: str | None, scope: Sco
     rows = await page(
         conn, f"{_COLUMNS}, {_REVERSALS}", "payments p", where, ("p.source",), after=None, limit=2, descending=False
     )
-    return [row["doc"] for row in rows]
+    return rows.docs

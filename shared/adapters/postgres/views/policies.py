@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.adapters.postgres.views.clauses import Where, page
+from shared.adapters.postgres.views.clauses import Listed, Where, page
 
 _POLICY = "p.version, p.name, p.state, p.sha256, p.created_at, p.created_by"
 _TEMPLATE = """
@@ -14,8 +14,8 @@ _TEMPLATE = """
 """
 
 
-async def list_policies(conn: Any, state: str | None, *, after: Sequence[Any] | None, limit: int) -> list[Any]:
-    """Rows of (doc, version), newest first, without the documents."""
+async def list_policies(conn: Any, state: str | None, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By version, newest first, without the documents."""
     where = Where().matching(p__state=state)
     return await page(conn, _POLICY, "policies p", where, ("p.version",), after=after, limit=limit)
 
@@ -24,7 +24,7 @@ async def get_policy(conn: Any, version: int | None) -> str | None:
     """JSON of a version with its document; of the active one when ``version`` is None."""
     where = Where("p.state = 'active'") if version is None else Where().add("p.version = {}", version)
     rows = await page(conn, f"{_POLICY}, p.document", "policies p", where, ("p.version",), after=None, limit=1)
-    return rows[0]["doc"] if rows else None
+    return rows.docs[0] if rows.docs else None
 
 
 async def list_templates(
@@ -37,8 +37,8 @@ async def list_templates(
     state: str | None = None,
     after: Sequence[Any] | None,
     limit: int,
-) -> list[Any]:
-    """Rows of (doc, key, language, channel, version)."""
+) -> Listed:
+    """By key, language, channel, version."""
     where = Where().matching(t__key=key, t__language=language, t__channel=channel, t__purpose=purpose, t__state=state)
     keys = ("t.key", "t.language", "t.channel", "t.version")
     return await page(conn, _TEMPLATE, "templates t", where, keys, after=after, limit=limit, descending=False)

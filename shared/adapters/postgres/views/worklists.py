@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import Scope, Where, page
+from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
 _COLUMNS = """
     w.item_id, w.follow_up_id, w.case_id, w.customer_id, w.kind, w.step, w.bucket, w.past_due, w.priority, w.due_on,
@@ -51,10 +51,8 @@ async def get_work(conn: Any, item_id: UUID, scope: Scope) -> Any:
     )
 
 
-async def list_work(
-    conn: Any, wanted: WorkFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Rows of (doc, priority, due_on, item_id)."""
+async def list_work(conn: Any, wanted: WorkFilter, scope: Scope, *, after: Sequence[Any] | None, limit: int) -> Listed:
+    """By priority, due_on, item_id."""
     where, source = listing(wanted, scope)
     keys = ("w.priority", "w.due_on", "w.item_id")
     return await page(conn, _COLUMNS, source, where, keys, after=after, limit=limit, descending=False)
