@@ -18,13 +18,10 @@ from prometheus_client import Gauge
 from shared.adapters.postgres import invariants, workers
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
-from shared.adapters.queue_metrics import QueueWatch
-from shared.adapters.standing_metrics import StandingWatch
 from shared.application.retrying import Retrier
 from shared.runtime import process_identity
 from shared.runtime.metrics import REGISTRY
 from shared.runtime.ownership import LockTimeoutError, file_lock
-from shared.runtime.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 LAWS_BROKEN = Gauge("arrears_law_violations", "Rows that break a law, when last asked.", ("law",), registry=REGISTRY)
@@ -33,14 +30,6 @@ LAWS_BROKEN = Gauge("arrears_law_violations", "Rows that break a law, when last 
 def instance_name() -> str:
     """A name that no process before or after this one has."""
     return f"local-{os.getpid()}-{uuid4().hex[:8]}"
-
-
-def watch_figures(stack: AsyncExitStack, pool: Pool, supervisor: Supervisor) -> None:
-    """Have ``/metrics`` show the queues, and how suite and database stand, for as long as the stack is open."""
-    for name, watch in (("queues", QueueWatch(pool)), ("standing", StandingWatch(pool))):
-        REGISTRY.register(watch)
-        stack.callback(REGISTRY.unregister, watch)
-        supervisor.add(name, watch.run)
 
 
 class HomeInUse(RuntimeError):

@@ -12,8 +12,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from prometheus_client import Gauge
-
 from services import chores
 from services.database import check_database
 from services.settings import CannotStart, ServiceSettings, make_cipher
@@ -25,11 +23,7 @@ from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.runtime import process_identity
 from shared.runtime.health import Health
-from shared.runtime.metrics import REGISTRY
 from shared.runtime.supervisor import Supervisor
-
-_CONNECTIONS = Gauge("arrears_database_pool_connections", "Connections of this process's pool.", registry=REGISTRY)
-_FREE = Gauge("arrears_database_pool_free", "Connections of the pool that nobody holds.", registry=REGISTRY)
 
 
 @dataclass(slots=True)
@@ -58,8 +52,6 @@ async def open_process(service: str, settings: ServiceSettings, pool_size: int, 
     await check_database(dsn, settings)
     pool = await Pool.open(dsn, size=pool_size, application=f"arrears-{service}", role=f"arrears_{service}")
     stack.push_async_callback(pool.close)
-    _CONNECTIONS.set(pool.size)
-    _FREE.set_function(lambda: float(pool.free))
     clock = BusinessClock(manual=settings.manual_clock)
     wake = asyncio.Event()
     work = PostgresUnitOfWork(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from services import chores
+from services import chores, figures
 from services.api.deps import ApiDeps, make_deps
 from services.embedded import LocalSettings
 from services.notifier import compose as notifier
@@ -104,7 +104,7 @@ async def compose(parts: Parts, stack: AsyncExitStack) -> Suite:
     supervisor.add("sender", sender.run)
     supervisor.add("doubts", lambda stop: watch_doubts(work("notifier"), parts.gateways, stop))
     supervisor.add("retries", lambda stop: chores.retry(retriers, stop))
-    chores.watch_figures(stack, pools["api"], supervisor)
+    figures.watch_figures(stack, pools["api"], supervisor)
     supervisor.add("laws", lambda stop: chores.watch_laws(pools["api"], parts.clock.now, stop))
     supervisor.add("shelf", lambda stop: chores.renew_shelf(deps.shelf, stop))
     supervisor.add("heartbeat", lambda stop: chores.beat(pools["notifier"], instance, stop))

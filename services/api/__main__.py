@@ -13,6 +13,7 @@ from services.api.deps import ApiDeps, make_deps
 from services.api.serving import http_server, open_port, serve_http
 from services.api.settings import ApiSettings
 from services.api.shipping import add_intake, add_relay
+from services.figures import watch_figures
 from services.gateways import open_gateways
 from services.transport import open_kafka
 from shared.adapters.gateways.settings import GatewaySettings
@@ -56,7 +57,7 @@ def _watch(mine: process.Process, lag: LagWatch) -> None:
     REGISTRY.register(lag)
     mine.stack.callback(REGISTRY.unregister, lag)
     mine.supervisor.add("lag", lag.run)
-    chores.watch_figures(mine.stack, mine.pool, mine.supervisor)
+    watch_figures(mine.stack, mine.pool, mine.supervisor)
     mine.supervisor.add("laws", lambda stop: chores.watch_laws(mine.pool, mine.clock.now, stop))
 
 

@@ -13,9 +13,14 @@ from typing import Any
 
 import asyncpg
 import orjson
+from prometheus_client import Gauge
+
+from shared.runtime.metrics import REGISTRY
 
 SCHEMA = "arrears"
 _JSONB_VERSION = b"\x01"
+_CONNECTIONS = Gauge("arrears_database_pool_connections", "Connections of a pool.", ("pool",), registry=REGISTRY)
+_FREE = Gauge("arrears_database_pool_free", "Connections that nobody holds.", ("pool",), registry=REGISTRY)
 
 
 class Pool:
@@ -51,7 +56,10 @@ class Pool:
         pool = await asyncpg.create_pool(
             dsn, min_size=size, max_size=size, init=_prepare, reset=_keep_session, server_settings=settings
         )
-        return cls(pool, size)
+        gated = cls(pool, size)
+        _CONNECTIONS.labels(application).set(size)
+        _FREE.labels(application).set_function(lambda: float(gated.free))
+        return gated
 
     def acquire(self) -> Lease:
         return Lease(self._pool, self._gate)
