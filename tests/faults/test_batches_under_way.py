@@ -90,7 +90,7 @@ async def test_a_gateway_that_can_not_be_asked_never_holds_more_than_fits_on_the
     """However many batches: with a kill at any time, no more doubts are left for people than it can have at once."""
     await _planned(out, 11, "email")
     out.gateways["email"] = slow = SlowGateway("email", askable=False)
-    loop = out.loop(batch=3)
+    loop = out.loop()
     sending = asyncio.create_task(loop.send_all())
     seen = []
     while not sending.done():
