@@ -156,7 +156,9 @@ class SenderLoop:
         return marked, began
 
     def _is_full(self, channel: str) -> bool:
-        return self._in_hand[channel] >= self._gateways[channel].facts.at_once
+        """Would what is marked next have to wait for what the gateway has in hand?"""
+        in_hand = self._in_hand[channel]
+        return in_hand > 0 and in_hand + self._batch > self._gateways[channel].facts.at_once
 
     async def _send(self, marked: Sequence[Marked], began: float) -> None:
         by_channel: dict[str, list[Marked]] = {}

@@ -140,12 +140,17 @@ class Rulings:
 
     def ask(self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet) -> Ruling:
         facts = facts_of(desk, channel, reach, self.now)
-        key = (rules.label, channel, purpose, *[_frozen(v) if type(v) in _MAPS else v for v in _ALL_FACTS(facts)])
+        key = (rules.label, channel, purpose, *alike_by(facts))
         known = self._known.get(key)
         if known is None:
             proposal = Proposal(channel, purpose, self.now, desk.customer_id, str(reach.point_id))
             known = self._known[key] = Ruling(proposal, facts, rules, decide(proposal, facts, rules))
         return known
+
+
+def alike_by(facts: ContactFacts) -> list[Any]:
+    """All that the gate is told, as a key: customers of whom it is the same are alike to the gate."""
+    return [_frozen(fact) if type(fact) in _MAPS else fact for fact in _ALL_FACTS(facts)]
 
 
 _ALL_FACTS = attrgetter(*(each.name for each in fields(ContactFacts)))

@@ -1,6 +1,11 @@
 """A template says what it was given and nothing else; what could do harm is refused before it is released."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, UndefinedError
 
 from shared.adapters.rendering import MessageTemplate, Problem, Rendered, Renderer, RenderError
 
@@ -112,3 +117,33 @@ def test_an_error_does_not_tell_the_data():
     with pytest.raises(RenderError) as refused:
         Renderer().render(template("{{ name.first }}"), {"name": "13812345678"})
     assert "13812345678" not in str(refused.value)
+
+
+_texts = st.text(st.sampled_from("aé您\n \t{}%#\"'<&"), max_size=6).filter(
+    lambda text: not any(mark in text for mark in ("{{", "{%", "{#", "}}", "%}", "#}"))
+)
+_bits = st.lists(st.one_of(_texts, st.sampled_from(["{{ name }}", "{{amount}}", "{{ due_date}}\n"])), max_size=8)
+_values = st.dictionaries(
+    st.sampled_from(["name", "amount", "due_date"]), st.one_of(st.text(max_size=5), st.integers(), st.booleans())
+)
+
+
+@given(_bits, _values)
+def test_texts_and_variables_alone_are_joined_to_what_jinja_makes_of_them(bits, values):
+    source = "".join(bits)
+    jinja = Environment(undefined=StrictUndefined, trim_blocks=True)
+    try:
+        expected = jinja.from_string(source).render(values)
+    except UndefinedError as error:
+        with pytest.raises(RenderError, match=re.escape(error.message)):
+            Renderer().render(template(source), values)
+    except TemplateSyntaxError:
+        with pytest.raises(RenderError):
+            Renderer().render(template(source), values)
+    else:
+        assert Renderer().render(template(source), values).body == expected
+
+
+def test_a_joined_text_has_a_limit_too():
+    with pytest.raises(RenderError, match="more than 20000 characters"):
+        Renderer().render(template("{{ name }}{{ name }}"), {"name": "x" * 10_001})

@@ -1,0 +1,134 @@
+"""What planning writes: rows on record move, rows that stay as they are are not touched, nobody waits for another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.scheduler import timers
+from shared.adapters.clock import move_manual_clock
+from shared.application.book import Book
+from shared.application.clockwork import AT_ONCE, BucketRolls, run_due
+from shared.application.planning import Planner
+from tests.application.bank import NOW, Bank, payment, report
+from tests.conftest import Database
+
+
+@pytest.fixture
+async def bank(database: Database, tmp_path: Path) -> AsyncIterator[Bank]:
+    bank = await Bank.open(database, tmp_path)
+    yield bank
+    await bank.pool.close()
+
+
+async def _plan(bank: Bank, *customers: str) -> None:
+    async with bank.work() as tx:
+        book = Book(tx.now)
+        await tx.lock_customers(book, customers)
+        await Planner(bank.shelf).replan_locked(tx, book)
+
+
+async def _move(bank: Bank, to: Any) -> None:
+    async with bank.pool.acquire() as conn:
+        await move_manual_clock(conn, to)
+
+
+async def _rows(bank: Bank, customer: str = "C1") -> dict[str, Any]:
+    rows = await bank.rows("select * from follow_ups where customer_id = $1 order by due_at", customer)
+    return {row["step"]: row for row in rows}
+
+
+async def _coming(bank: Bank, customer: str = "C1") -> Any:
+    return next(row for row in (await _rows(bank, customer)).values() if row["state"] == "planned")
+
+
+async def test_a_step_that_was_planned_is_issued_in_its_own_row(bank: Bank) -> None:
+    assert await bank.say(report()) == ["accepted"]
+    await _plan(bank, "C1")
+    planned = await _coming(bank)
+    await _move(bank, planned["due_at"])
+    await _plan(bank, "C1")
+    issued = (await _rows(bank))[planned["step"]]
+    assert (issued["follow_up_id"], issued["state"]) == (planned["follow_up_id"], "issued")
+    assert issued["row_version"] == planned["row_version"] + 1
+    assert issued["decided_at"] == planned["due_at"]
+    following = await _coming(bank)
+    assert following["due_at"] > issued["due_at"]
+
+
+async def test_planning_again_changes_nothing_that_stays_as_it_is(bank: Bank) -> None:
+    assert await bank.say(report()) == ["accepted"]
+    await _plan(bank, "C1")
+    before = await _rows(bank)
+    await _move(bank, NOW + timedelta(minutes=1))
+    await _plan(bank, "C1")
+    assert await _rows(bank) == before, "not even when it was decided"
+
+
+async def test_a_step_that_does_not_come_any_more_is_withdrawn(bank: Bank) -> None:
+    assert await bank.say(report()) == ["accepted"]
+    await _plan(bank, "C1")
+    planned = await _coming(bank)
+    assert await bank.say(payment()) == ["accepted"]
+    await _plan(bank, "C1")
+    assert planned["step"] not in await _rows(bank)
+    assert await bank.rows("select from timers where kind = 'follow_up'") == []
+
+
+async def test_what_a_person_put_off_is_neither_planned_over_nor_forgotten(bank: Bank) -> None:
+    assert await bank.say(report()) == ["accepted"]
+    await _plan(bank, "C1")
+    planned = await _coming(bank)
+    until = planned["due_at"] + timedelta(hours=5)
+    await bank.rows(
+        "update follow_ups set state = 'deferred', deferred_until = $2, actor = 'li.na' where follow_up_id = $1"
+        " returning 1",
+        planned["follow_up_id"],
+        until,
+    )
+    await _plan(bank, "C1")
+    deferred = (await _rows(bank))[planned["step"]]
+    assert (deferred["state"], deferred["deferred_until"], deferred["actor"]) == ("deferred", until, "li.na")
+    await _move(bank, until)
+    await _plan(bank, "C1")
+    assert (await _rows(bank))[planned["step"]]["state"] == "issued"
+
+
+async def _due_together(bank: Bank, count: int) -> list[str]:
+    customers = [f"C{number:02d}" for number in range(count)]
+    assert set(await bank.say(*[report(f"A-{each}", each) for each in customers])) == {"accepted"}
+    await _plan(bank, *customers)
+    await _move(bank, (await _coming(bank, customers[0]))["due_at"])
+    return customers
+
+
+def _table(bank: Bank) -> Any:
+    return timers.table(Planner(bank.shelf), BucketRolls(bank.shelf))
+
+
+async def _issued(bank: Bank) -> list[str]:
+    """To whom a step was issued since the clock moved, in their order."""
+    rows = await bank.rows("select customer_id from follow_ups where state = 'issued' and decided_at > $1", NOW)
+    return sorted(row["customer_id"] for row in rows)
+
+
+async def test_one_round_runs_several_batches_and_every_timer_once(bank: Bank) -> None:
+    customers = await _due_together(bank, 7)
+    ran = [await run_due(bank.work, _table(bank), 3) for _ in range(3)]
+    assert ran == [AT_ONCE * 3, 1, 0]
+    assert await _issued(bank) == customers
+
+
+async def test_a_customer_who_can_not_be_planned_holds_up_nobody_in_either_batch(bank: Bank) -> None:
+    customers = await _due_together(bank, 6)
+    await bank.rows("update cases set policy_version = 99 where customer_id = 'C01' returning 1")
+    await run_due(bank.work, _table(bank), 3)
+    assert await _issued(bank) == [each for each in customers if each != "C01"]
+    waiting = await bank.rows("select scope from timers where due_at > $1 and scope = 'C01'", NOW)
+    assert waiting, "tried again later"
+    told = await bank.rows("select data from case_events where kind = 'timer.failed'")
+    assert [row["data"]["error"] for row in told] == ["UnknownVersion"]

@@ -1,0 +1,180 @@
+"""While one batch is at the gateways the next is marked: what that must never lead to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.notifier.sender import SenderLoop
+from shared.application.gateway import ErrorClass, GatewayFacts, Outcome, OutcomeKind, Submission
+from tests.conftest import Database
+from tests.faults.outbound import Outbound, an_outbound
+
+
+class SlowGateway:
+    """Takes what it gets and answers when ``go`` is set; ``most`` is how much it ever had in hand at once."""
+
+    def __init__(self, channel: str, *, askable: bool, batch_size: int = 2, concurrency: int = 2) -> None:
+        query_for = timedelta(days=1) if askable else None
+        name = {"sms": "http_sms", "email": "smtp"}[channel]
+        self.facts = GatewayFacts(name, channel, askable, query_for, timedelta(0), batch_size, concurrency)
+        self.go = asyncio.Event()
+        self.arrived = asyncio.Event()
+        self.taken: list[str] = []
+        self.answer = Outcome(OutcomeKind.ACCEPTED, provider_id="p")
+        self.most = self.calls = 0
+        self._at_once = 0
+
+    async def submit(self, batch: Sequence[Submission], still_allowed: Callable[[], bool]) -> list[Outcome]:
+        assert still_allowed()
+        self.calls += 1
+        self._at_once += len(batch)
+        self.most = max(self.most, self._at_once)
+        self.taken += [one.message_group for one in batch]
+        self.arrived.set()
+        await self.go.wait()
+        self._at_once -= len(batch)
+        return [self.answer] * len(batch)
+
+    async def aclose(self) -> None:
+        return None
+
+
+@pytest.fixture
+async def out(database: Database, tmp_path: Path) -> AsyncIterator[Outbound]:
+    async with an_outbound(database, tmp_path) as outbound:
+        yield outbound
+
+
+async def _planned(out: Outbound, count: int, channel: str) -> None:
+    customers = [f"C{number:02d}" for number in range(count)]
+    await out.overdue(*customers, email="li@example.com")
+    template = {"sms": "overdue-first", "email": "overdue-details"}[channel]
+    for customer in customers:
+        await out.plan(customer, channels=(channel,), template=template)
+
+
+async def _states(out: Outbound) -> dict[str, int]:
+    rows = await out.bank.rows("select state, count(*) from attempts group by state")
+    return {row["state"]: row["count"] for row in rows}
+
+
+async def _until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_the_next_batch_is_marked_while_one_is_at_the_gateway_and_each_is_sent_once(out: Outbound) -> None:
+    await _planned(out, 7, "sms")
+    out.gateways["sms"] = slow = SlowGateway("sms", askable=True)
+    sending = asyncio.create_task(out.loop(batch=2).send_all())
+
+    async def two_batches_marked() -> bool:
+        return await _states(out) == {"sending": 4}
+
+    await _until(two_batches_marked)
+    await slow.arrived.wait()
+    slow.go.set()
+    assert await sending == 7
+    assert await _states(out) == {"accepted": 7}
+    assert len(slow.taken) == len(set(slow.taken)) == 7
+
+
+async def test_a_gateway_that_can_not_be_asked_never_holds_more_than_fits_on_the_wire(out: Outbound) -> None:
+    """However many batches: with a kill at any time, no more doubts are left for people than it can have at once."""
+    await _planned(out, 11, "email")
+    out.gateways["email"] = slow = SlowGateway("email", askable=False)
+    loop = out.loop()
+    sending = asyncio.create_task(loop.send_all())
+    seen = []
+    while not sending.done():
+        await slow.arrived.wait()
+        await asyncio.sleep(0.2)  # long enough for whatever else would be marked
+        seen.append((await _states(out)).get("sending", 0))
+        slow.arrived.clear()
+        slow.go.set()
+        await asyncio.sleep(0)
+        slow.go.clear()
+        await asyncio.wait({sending, asyncio.create_task(slow.arrived.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert await sending == 11
+    assert max(seen) == slow.facts.at_once == 4
+    assert slow.most <= 4
+    assert await _states(out) == {"accepted": 11}
+
+
+async def test_nothing_is_marked_that_would_wait_for_what_the_gateway_has_in_hand(out: Outbound) -> None:
+    await _planned(out, 8, "sms")
+    out.gateways["sms"] = slow = SlowGateway("sms", askable=True, batch_size=1, concurrency=3)
+    sending = asyncio.create_task(out.loop(batch=2).send_all())
+    await slow.arrived.wait()
+    await asyncio.sleep(0.2)
+    assert await _states(out) == {"sending": 2}, "two more would be one too many"
+    slow.go.set()
+    assert await sending == 8
+    assert slow.most <= 3
+
+
+async def test_an_error_while_the_next_is_marked_does_not_lose_the_answer_for_what_is_under_way(out: Outbound) -> None:
+    await _planned(out, 4, "sms")
+    out.gateways["sms"] = slow = SlowGateway("sms", askable=True)
+    sender = out.sender()
+    loop, mark = SenderLoop(sender, out.gateways, batch=2), sender.mark
+
+    async def mark_once(*args: Any) -> Any:
+        found = await mark(*args)
+        asyncio.get_running_loop().call_later(0.3, slow.go.set)
+        sender.mark = gone  # type: ignore[method-assign]
+        return found
+
+    async def gone(*args: Any) -> Any:
+        await slow.arrived.wait()
+        raise ConnectionError("the database went away")
+
+    sender.mark = mark_once  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        await loop.send_all()
+    assert "sending" not in await _states(out), "nothing is left to become a doubt"
+    sender.mark = mark  # type: ignore[method-assign]
+    await loop.send_all()
+    assert await _states(out) == {"accepted": 4}
+    assert len(slow.taken) == len(set(slow.taken)) == 4
+
+
+async def test_after_trouble_one_batch_at_a_time_is_tried(out: Outbound) -> None:
+    await _planned(out, 6, "sms")
+    out.gateways["sms"] = slow = SlowGateway("sms", askable=True)
+    slow.answer = Outcome(OutcomeKind.NOT_SENT, error=ErrorClass.TRANSIENT)
+    slow.go.set()
+    loop = out.loop(batch=2)
+    await loop.send_once()
+    assert loop.routes["sms"].closed
+    loop.routes["sms"]._closed_until = 0.0  # the pause is over
+    slow.arrived.clear()
+    slow.go.clear()
+    sending = asyncio.create_task(loop.send_all())
+    await slow.arrived.wait()
+    await asyncio.sleep(0.2)
+    assert (await _states(out))["sending"] == 2, "no second batch before the first came through"
+    slow.answer = Outcome(OutcomeKind.ACCEPTED, provider_id="p")
+    slow.go.set()
+    assert await sending == 6
+
+
+async def test_told_to_stop_it_ends_what_is_under_way_and_marks_no_more(out: Outbound) -> None:
+    await _planned(out, 8, "sms")
+    out.gateways["sms"] = slow = SlowGateway("sms", askable=True)
+    stop = asyncio.Event()
+    running = asyncio.create_task(out.loop(batch=2).run(stop))
+    await slow.arrived.wait()
+    stop.set()
+    slow.go.set()
+    await running
+    states = await _states(out)
+    assert set(states) == {"accepted"}
+    assert states["accepted"] < 8
