@@ -45,6 +45,7 @@ class Outbound:
         fence: int = 1,
         lease: timedelta = LEASE,
         monotonic: Callable[[], float] = monotonic,
+        ask_first: bool = False,
     ) -> Sender:
         wording = TemplateWording(self.bank.shelf, Renderer(), bank="示范银行", hotline="400-600-8000")
         return Sender(
@@ -57,10 +58,13 @@ class Outbound:
             monotonic=monotonic,
             business_now=self.clock.now,
             lease=lease,
+            ask_first=lambda: ask_first,
         )
 
-    def loop(self, holder: str = "sender-1", *, fence: int = 1, batch: int = 400) -> SenderLoop:
-        return SenderLoop(self.sender(holder, fence=fence), self.gateways, batch=batch)
+    def loop(
+        self, holder: str = "sender-1", *, fence: int = 1, batch: int = 400, ask_first: bool = False
+    ) -> SenderLoop:
+        return SenderLoop(self.sender(holder, fence=fence, ask_first=ask_first), self.gateways, batch=batch)
 
     async def overdue(self, *customers: str, email: str | None = None) -> None:
         """Customers with an open case and a number of their own."""

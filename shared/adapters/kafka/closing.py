@@ -60,7 +60,10 @@ async def _cut_consumer(consumer: Any) -> None:
 async def _cut_producer(producer: Any) -> None:
     if producer._sender.sender_task is not None:
         await _cut_tasks([producer._sender.sender_task])
-    producer._message_accumulator.fail_all(ProducerClosed())
+    accumulator = producer._message_accumulator
+    # A batch that was tried before is looked for among those under way when it ends.
+    accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)
+    accumulator.fail_all(ProducerClosed())
     with contextlib.suppress(Exception):
         await producer.client.close()
 

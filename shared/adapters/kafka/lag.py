@@ -75,7 +75,7 @@ class Reading:
 
 
 class Astray(RuntimeError):
-    """A log ends before where a consumer is: it is another one, and how far behind it is nobody can say."""
+    """A log ends before a consumer's place: how far behind it is nobody can say."""
 
 
 class LagWatch(Collector):
@@ -124,7 +124,11 @@ class LagWatch(Collector):
         """How many events consumers have still to process. Raises when that can not be known."""
         topics, positions = await self._places.read()
         ends, begins, places = await self._look(topics, positions)
-        return sum(_lag(max(places.get((c, p), 0), begins[p]), ends[p]) for c, p in _watched(topics, ends))
+        lags = [_lag(max(places.get((c, p), 0), begins[p]), ends[p]) for c, p in _watched(topics, ends)]
+        known = [each for each in lags if each is not None]
+        if len(known) < len(lags):
+            raise Astray
+        return sum(known)
 
     async def _measure(self) -> list[PartitionLag]:
         topics, positions = await self._places.read()
@@ -225,10 +229,9 @@ async def _numbers(reader: Any, topic: str) -> list[int]:
     return sorted(numbers or ())
 
 
-def _lag(place: int, end: int) -> int:
-    if place > end:
-        raise Astray
-    return end - place
+def _lag(place: int, end: int) -> int | None:
+    """None when the log ends before the consumer's place: it is another log, or has lost its end."""
+    return end - place if place <= end else None
 
 
 def _watched(topics: Mapping[str, Collection[str]], ends: Mapping[Any, int]) -> Iterator[tuple[str, TopicPartition]]:
