@@ -217,6 +217,10 @@ def test_13_no_paper_on_doors_and_no_way_in_without_consent():
     entered = ask("visit", china("15:00:00"), proposal={"manner": replace(VISIT, entry=True)}, permissions=frozenset())
     assert forbidden(entered, "cn-visit-no-entry")
     assert allowed(ask("visit", china("15:00:00"), proposal={"manner": VISIT}))
+    unsaid = ask("visit", china("15:00:00"), proposal={"manner": replace(VISIT, entry=None)})
+    assert forbidden(unsaid, "cn-visit-no-entry")
+    assert unsaid.decision.lift.releases == ("known: entry",)  # once they stay outside, no consent is asked for
+    assert unsaid.decision.lift.changes[0].to is False
 
 
 @pytest.mark.parametrize(

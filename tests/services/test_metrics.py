@@ -57,8 +57,8 @@ class PileOfEvents:
 
     async def leave(self) -> None: ...
 
-    async def waiting(self, shards: Any) -> list[int]:
-        return [3] if self.rows and 3 in shards else []
+    async def waiting(self, shards: Any, *, without: Any) -> list[int]:
+        return [3] if 3 in shards and any(row.key not in without for row in self.rows) else []
 
     async def unsent(self, shard: int, fence: int, *, without: Any, limit: int) -> list[Any]:
         return [row for row in self.rows if row.key not in without]
