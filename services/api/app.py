@@ -31,6 +31,7 @@ from services.api.routes import (
     payments,
     policies,
     preferences,
+    promises,
     templates,
     worklists,
 )
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deferrals.router,
     holds.router,
     preferences.router,
+    promises.router,
     worklists.router,
     health.router,
 )

@@ -38,6 +38,7 @@ TAGS = {
     "callbacks": "Delivery reports from providers",
     "complaints": "Complaints and their clocks",
     "holds": "Who is to be left in peace",
+    "promises": "What was promised to be paid, and whether it was",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",
 }

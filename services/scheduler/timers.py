@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.application.agreements import PROMISE_DUE
 from shared.application.book import Book
 from shared.application.clockwork import BucketRolls, DueTimer, TimerTable
 from shared.application.complaint_clock import ComplaintClock
@@ -12,6 +13,7 @@ from shared.application.holds import HOLD_END, hold_ended
 from shared.application.housekeeping import HOUSEKEEPING, keep_house
 from shared.application.judging import BUCKET_ROLL
 from shared.application.planning import FOLLOW_UP, Planner, PlanningStore
+from shared.application.promises import PromiseClock
 from shared.domain.complaint import Clock
 
 
@@ -25,6 +27,7 @@ def table(planner: Planner, rolls: BucketRolls) -> TimerTable:
         HOLD_END: hold_ended,
         KINDS[Clock.ACKNOWLEDGE]: complaints.tick,
         KINDS[Clock.ANSWER]: complaints.tick,
+        PROMISE_DUE: PromiseClock(rolls.shelf).tick,
         FOLLOW_UP: follow_up_due,
         HOUSEKEEPING: keep_house,
     }

@@ -17,6 +17,8 @@ from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
 from shared.domain.case import Case, CaseStanding
 from shared.domain.delinquency import BucketEntry
+from shared.domain.promise import Promise
+from shared.domain.waiting import Wait
 
 AccountKey = tuple[str, str]  # account id, currency
 PaymentKey = tuple[str, str]  # source, payment id
@@ -115,6 +117,29 @@ class WaitingFact:
     applied: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PromiseOnFile:
+    """A promise as it stands in the books, with the case in whose time it was made."""
+
+    promise: Promise
+    case_id: UUID | None
+    row_version: int = 1
+
+    @property
+    def customer_id(self) -> str:
+        return self.promise.customer_id
+
+
+@dataclass(slots=True)
+class Agreements:
+    """What a customer agreed to, and the money on its accounts that was posted since the first of it."""
+
+    promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
+    payments: dict[PaymentKey, Payment] = field(default_factory=dict)
+    last_wait: Wait | None = None
+    waits: int = 0  # how many waits are on record
+
+
 class TimerKey(NamedTuple):
     scope: str
     kind: str
@@ -169,6 +194,8 @@ class Changes:
     cases: dict[UUID, Case] = field(default_factory=dict)
     new_cases: set[UUID] = field(default_factory=set)  # those of ``cases`` that no row is there for yet
     standings: list[tuple[UUID, int, CaseStanding]] = field(default_factory=list)
+    promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
+    waits: list[tuple[str, int, Wait]] = field(default_factory=list)  # customer, number, fact
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)
@@ -191,6 +218,7 @@ class Book:
     customers: dict[str, CustomerPage] = field(default_factory=dict)
     accounts: dict[str, dict[AccountKey, Account]] = field(default_factory=dict)  # by customer
     movements: dict[AccountKey, Movements] = field(default_factory=dict)
+    agreements: dict[str, Agreements] = field(default_factory=dict)  # by customer; none who never agreed to anything
     changes: Changes = field(default_factory=Changes)
 
     def known_customers(self) -> list[str]:

@@ -89,14 +89,15 @@ class BucketRolls:
     """An account's bucket changes by the calendar alone."""
 
     def __init__(self, shelf: PolicyShelf) -> None:
-        self._shelf = shelf
+        self.shelf = shelf
 
     async def roll(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> None:
         await tx.load_cases(book)
         await tx.load_accounts(book)
+        await tx.load_agreements(book)
         due = {timer.scope: timer.due_at for timer in reversed(timers)}
         for customer_id, due_at in due.items():
-            catch_up(book, customer_id, self._shelf, due_at)
+            catch_up(book, customer_id, self.shelf, due_at)
         await tx.save(book.changes)
 
 

@@ -13,11 +13,12 @@ from datetime import timedelta
 
 import structlog
 
+from shared.application.agreements import catch_up_agreements
 from shared.application.applying import apply
 from shared.application.book import Book
 from shared.application.clockwork import catch_up
 from shared.application.facts import InboundEvent, Refused, event_json, read_event
-from shared.application.judging import PolicyShelf, UnknownVersion
+from shared.application.judging import PolicyShelf, UnknownVersion, zone_of
 from shared.application.ledger import Ledger, Verdict
 from shared.application.ports import InboxLine, Transaction, UnitOfWork
 from shared.application.transport import Fenced
@@ -295,8 +296,10 @@ async def _open_ledger(
         raise OwnersMoved
     ledger = Ledger(book, shelf, {account_id: held[account_id] for account_id in owners}, merged)
     await tx.load_movements(book, account_ids)
+    await tx.load_agreements(book)
     for customer_id, due_at in (await tx.due_rolls(book.known_customers())).items():
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
+    _weigh_overdue(book, shelf)
     await _load_keys(tx, ledger, events)
     reported = [event.fact.account_id for event in events if isinstance(event.fact, DelinquencyReported)]
     if reported:
@@ -317,6 +320,12 @@ def _keys(events: Sequence[InboundEvent]) -> set[tuple[str, str]]:
             case _:
                 pass
     return keys
+
+
+def _weigh_overdue(book: Book, shelf: PolicyShelf) -> None:
+    """Agreements whose day is over are judged before anything new counts for them, however late their own tick is."""
+    for customer_id in book.agreements:
+        catch_up_agreements(book, customer_id, zone_of(book.customers[customer_id].time_zone, shelf.policy()))
 
 
 async def _load_keys(tx: Transaction, ledger: Ledger, events: Sequence[InboundEvent]) -> None:

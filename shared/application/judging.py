@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from shared.application.agreements import weigh
 from shared.application.book import Book
 from shared.domain.calendar import BusinessCalendar
 from shared.domain.case import CaseState, Subject, judge
@@ -86,4 +87,5 @@ def rejudge(
     for event in judgement.events:
         changes.record(customer_id, case_id, event.kind, event.data, actor)
     changes.announce(judgement.announcements)
+    weigh(book, customer_id, subject.zone, at, reason, actor)
     return min((due_at for due_at in judgement.rolls.values() if due_at is not None), default=None)

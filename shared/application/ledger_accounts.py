@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from shared.application.agreements import move_agreements
 from shared.application.book import AccountKey, Snapshot, WaitingFact
 from shared.application.facts import InboundEvent, fact_json, typed_fact
-from shared.application.judging import rejudge
+from shared.application.judging import rejudge, zone_of
 from shared.application.ledger import ACCEPTED, Ledger, Verdict, money_since, put_payment
 from shared.domain.account import Account, AccountStatus, MoneySince, stand
 from shared.domain.announcement import Announcement
@@ -247,4 +248,6 @@ def _move_account(ledger: Ledger, account: Account, customer_id: str) -> None:
     ledger.book.accounts_of(account.customer_id).pop(account.key, None)
     ledger.book.changes.set_timer(account.customer_id, "bucket_roll", f"{account.account_id}/{account.currency}", None)
     ledger.book.put_account(moved)
+    zone = zone_of(ledger.page(customer_id).time_zone, ledger.shelf.policy())
+    move_agreements(ledger.book, account.key, account.customer_id, customer_id, zone)
     ledger.owners[account.account_id] = customer_id

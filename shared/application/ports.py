@@ -84,6 +84,9 @@ class BookStore(Protocol):
         """Payments and reversals that may lie after the cut-offs of the loaded accounts, and all of the accounts
         named in ``unreported``."""
 
+    async def load_agreements(self, book: Book) -> None:
+        """What the locked customers agreed to, and the money that may count for it."""
+
     async def payments(self, keys: Sequence[PaymentKey]) -> dict[PaymentKey, Payment]: ...
 
     async def reversals(

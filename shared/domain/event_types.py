@@ -63,6 +63,19 @@ _MESSAGE = {
 _COMPLAINT = {"complaint_id": "uuid", "case_id": "uuid?", "state": "code"}
 _CLOCK = {"complaint_id": "uuid", "case_id": "uuid?", "clock": "code", "due_by": "instant"}
 _HOLD = {"hold_id": "uuid", "kind": "code", "account_id": "text?", "case_id": "uuid?"}
+_PROMISE = {
+    "promise_id": "uuid",
+    "customer_id": "text",
+    "account_id": "text",
+    "currency": "code",
+    "amount": "amount",
+    "due_on": "date",
+    "paid": "amount",
+    "state": "code",
+    "previous": "code?",
+    "reason": "code",
+    "policy_version": "count",
+}
 _REMINDER = {
     "message_id": "uuid",
     "follow_up_id": "uuid",
@@ -197,4 +210,14 @@ EVENT_TYPES: dict[str, EventType] = {
     ),
     "arrears.hold.released.v1": EventType("arrears.hold", "A hold was lifted.", {**_HOLD, "reason": "code"}),
     "arrears.hold.ended.v1": EventType("arrears.hold", "A hold ended by itself.", _HOLD),
+    "arrears.promise.made.v1": EventType("arrears.promise", "Somebody promised to pay.", _PROMISE),
+    "arrears.promise.kept.v1": EventType("arrears.promise", "Enough came in for a promise.", _PROMISE),
+    "arrears.promise.partially_kept.v1": EventType(
+        "arrears.promise", "A promise ran out with a part of it paid.", _PROMISE
+    ),
+    "arrears.promise.broken.v1": EventType("arrears.promise", "A promise ran out with nothing paid.", _PROMISE),
+    "arrears.promise.reopened.v1": EventType(
+        "arrears.promise", "A promise was judged again and is open: what had kept it was taken back.", _PROMISE
+    ),
+    "arrears.promise.cancelled.v1": EventType("arrears.promise", "A promise was called off.", _PROMISE),
 }

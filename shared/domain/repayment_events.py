@@ -1,4 +1,4 @@
-"""What promises, plans, settlements, waivers and approvals announce: rows for THE table of event types.
+"""What plans, settlements, waivers and approvals announce: rows for THE table of event types.
 
 They move into ``event_types.EVENT_TYPES`` with the use cases that announce them, for that table is what is announced
 today. Each amount is in minor units of the event's currency; ``amounts`` is a list of {currency, amount}.
@@ -8,19 +8,6 @@ from __future__ import annotations
 
 from shared.domain.event_types import EventType
 
-_PROMISE = {
-    "promise_id": "uuid",
-    "customer_id": "text",
-    "account_id": "text",
-    "currency": "code",
-    "amount": "amount",
-    "due_on": "date",
-    "paid": "amount",
-    "state": "code",
-    "previous": "code?",
-    "reason": "code",
-    "policy_version": "count",
-}
 _PLAN = {
     "plan_id": "uuid",
     "customer_id": "text",
@@ -96,19 +83,6 @@ def _rows(topic: str, noun: str, fields: dict[str, str], says: dict[str, str]) -
 
 
 REPAYMENT_EVENTS: dict[str, EventType] = {
-    **_rows(
-        "arrears.promise",
-        "promise",
-        _PROMISE,
-        {
-            "made": "Somebody promised to pay.",
-            "kept": "Enough came in for a promise.",
-            "partially_kept": "A promise ran out with a part of it paid.",
-            "broken": "A promise ran out with nothing paid.",
-            "reopened": "A promise was judged again and is open: what had kept it was taken back.",
-            "cancelled": "A promise was called off.",
-        },
-    ),
     **_rows(
         "arrears.plan",
         "plan",

@@ -112,6 +112,7 @@ class Bank:
         self.pool = pool
         self.work = work
         self.shelf = shelf
+        self.latest = NOW + timedelta(days=1)  # what is told of later is refused
         self._ids = itertools.count(1)
 
     @classmethod
@@ -134,7 +135,7 @@ class Bank:
         return [verdict.answer.value for verdict in await self.send(self.made(*facts))]
 
     async def send(self, events: list[dict[str, Any]]) -> list[Verdict]:
-        read = [read_event(msgspec.json.encode(each), NOW + timedelta(days=1)) for each in events]
+        read = [read_event(msgspec.json.encode(each), self.latest) for each in events]
         assert all(isinstance(each, InboundEvent) for each in read), read
         return await ingest(self.work, self.shelf, read)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -113,6 +113,39 @@ async def work_through(desk: Desk, now: datetime) -> None:
     await complain(desk)
 
 
+async def promise(desk: Desk, due_on: date) -> list[str]:
+    """Three promises on overdue accounts, and one that is called off; the accounts of the three."""
+    found = [
+        account
+        for account in (await desk.read("/v1/accounts", past_due="true"))["items"]
+        if account["status"] == "open" and account["currency"] == "CNY"
+    ][:4]
+    for each in found:
+        about = {name: each[name] for name in ("customer_id", "account_id", "currency")}
+        body = {"amount": each["past_due"], "due_on": due_on.isoformat(), "channel": "phone", **about}
+        made = await desk.create("/v1/promises", body)
+    await desk.change(f"/v1/promises/{made['promise_id']}/cancel", {"reason": "mistake"})
+    return [each["account_id"] for each in found[:3]]
+
+
+def money_for(promised: list[str], at: datetime) -> list[Instant]:
+    """Enough for the first, which is taken back, and a part of the second; nothing for the third."""
+    first, second, _ = (int(account.removeprefix("A")) for account in promised)
+    back = {
+        "account_id": f"A{first}",
+        "currency": "CNY",
+        "reversal_id": "R2",
+        "payment_id": f"P{first}-{at:%Y%m%d}",
+        "amount": 900_000,
+        "reason": "returned",
+        "reversed_at": (at + timedelta(hours=1)).isoformat(),
+    }
+    return [
+        Instant(at, (payment(first, at, 900_000), payment(second, at, 2_000))),
+        Instant(at + timedelta(hours=1), (event("payment.reversed.v1", "R2", at + timedelta(hours=1), back),)),
+    ]
+
+
 async def complain(desk: Desk) -> None:
     about = {"customer_id": "C9", "category": "service", "channel": "phone", "text": "Too many messages."}
     await desk.create("/v1/complaints", about)  # nobody answers this one
@@ -142,7 +175,8 @@ async def test_each_type_is_announced_and_says_what_the_table_promises(tmp_path:
             await driver.drive([later_facts()], until=AFTER + timedelta(hours=4))
             desk = Desk(client, lambda subject: issuer.make_token(Role.SUPERVISOR, subject=subject))
             await work_through(desk, AFTER + timedelta(hours=4))
-            await driver.drive([], until=AFTER + timedelta(days=40))
+            promised = await promise(desk, AFTER.date() + timedelta(days=9))
+            await driver.drive(money_for(promised, AFTER + timedelta(days=1)), until=AFTER + timedelta(days=40))
         async with suite.pool.acquire() as conn:
             announced = await conn.fetch("select aggregatetype, type, payload from outbox")
     readers = {name: jsonschema_rs.validator_for(data_schema(kind)) for name, kind in EVENT_TYPES.items()}

@@ -15,6 +15,7 @@ from shared.application.planning import CaseFile, PlanningChanges
 from shared.domain.case import Case, CaseStanding, CaseState
 from shared.domain.follow_up import FollowUpState, OnRecord, Stop
 from shared.domain.hold import EFFECTS, HoldKind
+from shared.domain.waiting import Wait, stops
 
 _FOLLOW_UPS = Rows(
     "arrears.follow_ups",
@@ -75,6 +76,7 @@ class PlanningTables(Session):
         await self._load_standings(by_case)
         await self._load_record(by_case)
         await self._load_stops(files)
+        await self._load_waiting(files)
         return files
 
     async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
@@ -117,6 +119,18 @@ class PlanningTables(Session):
         )
         for row in rows:
             files[row[0]].stops.append(Stop(row[1], row[2]))
+
+    async def _load_waiting(self, files: dict[str, CaseFile]) -> None:
+        rows = await self.conn.fetch(
+            "select customer_id, at, until from ladder_waits where customer_id = any($1::text[])"
+            " order by customer_id, seq",
+            list(files),
+        )
+        waits: dict[str, list[Wait]] = {}
+        for row in rows:
+            waits.setdefault(row[0], []).append(Wait(row[1], row[2]))
+        for customer_id, known in waits.items():
+            files[customer_id].stops.extend(stops(known))
 
     async def save_planning(self, changes: PlanningChanges) -> None:
         if changes.withdrawn:

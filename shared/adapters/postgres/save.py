@@ -11,6 +11,7 @@ from zlib import crc32
 
 from asyncpg.pgproto.pgproto import UUID as RowUUID
 
+from shared.adapters.postgres.agreement_store import AgreementTables
 from shared.adapters.postgres.book_store import write_dues
 from shared.adapters.postgres.profile_store import ProfileTables
 from shared.adapters.postgres.rows import RawJson, Rows, Together, set_all
@@ -19,7 +20,14 @@ from shared.domain.case import Case
 from shared.domain.inbound import ReportedCustomer
 
 SHARDS = 64  # also how many partitions one of our topics can use: a shard goes to one partition
-TIMER_RANKS = {"bucket_roll": 0, "hold_end": 1, "complaint_acknowledge": 2, "complaint_answer": 3, "follow_up": 9}
+TIMER_RANKS = {
+    "bucket_roll": 0,
+    "hold_end": 1,
+    "promise_due": 1,
+    "complaint_acknowledge": 2,
+    "complaint_answer": 3,
+    "follow_up": 9,
+}
 
 _ACCOUNT_COLUMNS = {
     "account_id": "text",
@@ -200,7 +208,7 @@ def shard_of(customer_id: str) -> int:
     return crc32(customer_id.encode()) % SHARDS
 
 
-class SaveTables(ProfileTables):
+class SaveTables(ProfileTables, AgreementTables):
     """``announced`` rises with every outbox row; the unit of work wakes the relay by it."""
 
     announced: int = 0
@@ -224,6 +232,7 @@ class SaveTables(ProfileTables):
         for merger in changes.merges:
             await self.merge_customer(*merger)
         await self._save_cases(conn, changes)
+        await self.save_agreements(conn, changes)
         await self._save_timers(conn, changes)
         await self._save_news(conn, changes)
         await conn.send()

@@ -24,6 +24,7 @@ from shared.domain.contact_rules import RuleSet, parse_rules
 from shared.domain.document import content_hash
 from shared.domain.follow_up import Timetable
 from shared.domain.policy import Policy, parse_policy
+from shared.domain.repayment_policy import RepaymentPolicy, parse_repayment
 from shared.domain.templates import Template, parse_templates
 
 SEEDS = Path(__file__).parents[2]  # shared/
@@ -198,6 +199,10 @@ class Shelf:
     def template(self, key: str, language: str, channel: str) -> Template | None:
         """The newest approved text, or None when there is none in that language for that channel."""
         return self._templates.get((key, language, channel))
+
+    def repayment(self) -> RepaymentPolicy:
+        """The repayment policy that ships with this version."""
+        return max(map(parse_repayment, _documents(SEEDS / "policies/repayment")), key=lambda each: each.version)
 
     def rules(self, jurisdiction: str) -> RuleSet | None:
         """The newest contact rules of a jurisdiction (ISO 3166 code); None when it has none, and then nothing is

@@ -24,6 +24,15 @@ Params = Mapping[str, str]
 REASON = {"reason": "checked with the branch"}
 COMPLAINT = {"customer_id": "C7", "category": "service", "channel": "phone", "text": "Too many messages."}
 HOLD = {"customer_id": "C6", "kind": "dispute", "reason": "amount"}
+PROMISE = {
+    "customer_id": "C4",
+    "account_id": "A4",
+    "currency": "CNY",
+    "amount": 50_000,
+    "due_on": "2026-07-15",
+    "channel": "phone",
+    "waive": ["open-already"],
+}
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
 EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
 PREVIEW = {"language": "en", "channel": "sms"}
@@ -127,6 +136,8 @@ a_dead_letter = first("/v1/ops/dead-letters", "entry", state="dead")
 a_complaint = made("/v1/complaints", "complaint_id", COMPLAINT)
 an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", {"response": "We looked into it."}))
 a_hold = made("/v1/holds", "hold_id", HOLD)
+a_promise = made("/v1/promises", "promise_id", PROMISE)
+PROMISE_AT = "/v1/promises/{promise_id}"
 CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
 WORK, HOLD_AT, PREFERENCE = (
     "/v1/worklists/{item_id}",
@@ -204,6 +215,10 @@ HAPPY: dict[str, Happy] = {
     "listHolds": Happy(R.AUDITOR, query={"in_force": "true"}),
     "getHold": Happy(R.COLLECTOR, a_hold),
     "releaseHold": Happy(R.COLLECTOR, a_hold, {"reason": "settled"}, edits=HOLD_AT),
+    "takePromise": Happy(R.SUPERVISOR, body=PROMISE),
+    "listPromises": Happy(R.COLLECTOR, query={"state": "open"}),
+    "getPromise": Happy(R.AUDITOR, a_promise),
+    "cancelPromise": Happy(R.COLLECTOR, a_promise, {"reason": "mistake"}, edits=PROMISE_AT),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),

@@ -1,0 +1,118 @@
+"""Judge what a customer agreed to, inside the transaction that changes the facts, and note until when follow-ups wait.
+
+A judgement depends on payments and date alone. Days that are over are judged one by one before today, so that a late
+clock tells what a punctual one would have told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime, time
+
+from shared.application.book import AccountKey, Agreements, Book, Payment, PromiseOnFile
+from shared.domain.announcement import Announcement
+from shared.domain.calendar import at_local, local_date
+from shared.domain.delinquency import CURRENT
+from shared.domain.payment import Payment as Paid
+from shared.domain.promise import PromiseState, judge, waits_until
+from shared.domain.waiting import following
+
+PROMISE_DUE = "promise_due"
+BY_CLOCK = f"timer.{PROMISE_DUE}"
+ACTOR_CLOCK = "clock"
+_MIDNIGHT = time()
+
+
+def weigh(book: Book, customer_id: str, zone: str, at: datetime, reason: str, actor: str) -> None:
+    """Judge the customer's agreements by what is known now; ``reason`` is an event's type or a timer's kind.
+
+    ``at`` is the instant as of which the accounts were judged: from then on follow-ups wait, or do not."""
+    if customer_id not in book.agreements:
+        return
+    catch_up_agreements(book, customer_id, zone)
+    _judge_on(book, customer_id, zone, local_date(book.now, zone), reason, actor)
+    note_wait(book, customer_id, zone, at)
+
+
+def catch_up_agreements(book: Book, customer_id: str, zone: str) -> None:
+    """Judge on each day up to today on which the calendar alone decided something."""
+    today = local_date(book.now, zone)
+    promises = [filed.promise for filed in book.agreements[customer_id].promises.values()]
+    due = {each.due_for_judgement for each in promises if each.state is PromiseState.OPEN}
+    for day in sorted(day for day in due if day <= today):
+        _judge_on(book, customer_id, zone, day, BY_CLOCK, ACTOR_CLOCK)
+
+
+def note_wait(book: Book, customer_id: str, zone: str, at: datetime) -> None:
+    """Put on record until when follow-ups wait, where that changed."""
+    page = book.agreements[customer_id]
+    last = page.last_wait
+    at = at if last is None else max(at, last.at)
+    overdue = [
+        account.key
+        for account in book.accounts_of(customer_id).values()
+        if account.followed and account.bucket != CURRENT
+    ]
+    promises = (filed.promise for filed in page.promises.values())
+    day = waits_until(promises, overdue, local_date(at, zone))
+    until = None if day is None else at_local(date.fromordinal(day.toordinal() + 1), _MIDNIGHT, zone)
+    fact = following(last, at, until)
+    if fact is not None:
+        page.waits += 1
+        page.last_wait = fact
+        book.changes.waits.append((customer_id, page.waits, fact))
+
+
+def put_promise(book: Book, filed: PromiseOnFile, zone: str) -> None:
+    """Note a promise as it is now, and the day that judges it."""
+    promise = filed.promise
+    book.agreements.setdefault(promise.customer_id, Agreements()).promises[promise.promise_id] = filed
+    book.changes.promises[promise.promise_id] = filed
+    is_open = promise.state is PromiseState.OPEN
+    due_at = at_local(promise.due_for_judgement, _MIDNIGHT, zone) if is_open else None
+    book.changes.set_timer(promise.customer_id, PROMISE_DUE, str(promise.promise_id), due_at)
+
+
+def tell_promises(book: Book, customer_id: str, news: Iterable[Announcement], actor: str) -> None:
+    """Announce, and put the same on the timeline, with the reason that made us look."""
+    promises = {str(key): filed for key, filed in book.agreements[customer_id].promises.items()}
+    for each in news:
+        book.changes.announce([each])
+        case_id = promises[each.data["promise_id"]].case_id
+        kind = each.type.removeprefix("arrears.").rpartition(".")[0]
+        book.changes.record(customer_id, case_id, kind, each.data, actor)
+
+
+def move_agreements(book: Book, account: AccountKey, origin: str, target: str, zone: str) -> None:
+    """What was promised on an account goes where the account goes."""
+    page = book.agreements.get(origin)
+    if page is None or origin == target:
+        return
+    for filed in [filed for filed in page.promises.values() if filed.promise.account == account]:
+        del page.promises[filed.promise.promise_id]
+        book.changes.set_timer(origin, PROMISE_DUE, str(filed.promise.promise_id), None)
+        put_promise(book, replace(filed, promise=replace(filed.promise, customer_id=target)), zone)
+    money = {key: each for key, each in page.payments.items() if (each.account_id, each.currency) == account}
+    book.agreements.setdefault(target, Agreements()).payments.update(money)
+
+
+def _judge_on(book: Book, customer_id: str, zone: str, day: date, reason: str, actor: str) -> None:
+    page = book.agreements[customer_id]
+    filed = list(page.promises.values())
+    outcome = judge([each.promise for each in filed], _money(book, page), day, reason)
+    for before, after in zip(filed, outcome.state, strict=True):
+        if after is not before.promise:
+            put_promise(book, replace(before, promise=after), zone)
+    tell_promises(book, customer_id, outcome.announcements, actor)
+
+
+def _money(book: Book, page: Agreements) -> list[Paid]:
+    """What was on record, and what this transaction made of it."""
+    accounts = {filed.promise.account for filed in page.promises.values()}
+    known: dict[tuple[str, str], Payment] = page.payments | book.changes.payments
+    return [
+        Paid(p.source, p.payment_id, p.account_id, p.currency, p.amount, p.value_date, p.posted_at, p.reversed_amount)
+        for p in known.values()
+        if (p.account_id, p.currency) in accounts
+    ]
