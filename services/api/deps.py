@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -15,7 +15,6 @@ from services.api.settings import ApiSettings
 from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from_file, keys_from_url
 from services.settings import make_cipher
 from shared.adapters.crypto import FieldCipher
-from shared.adapters.kafka.lag import Reading
 from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
@@ -24,6 +23,9 @@ from shared.adapters.rendering import Renderer
 from shared.application.gateway import Gateway
 from shared.application.turns import Lookahead
 from shared.runtime.health import Health
+
+if TYPE_CHECKING:
+    from shared.adapters.kafka.lag import Reading
 
 MOST_AHEAD = 2  # chunks of imports in a transaction before their turn; on two cores more gain nothing
 

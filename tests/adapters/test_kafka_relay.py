@@ -15,7 +15,7 @@ import pytest
 from shared.adapters.kafka.publisher import EPOCH, Parcel, Publisher, Shipped
 from shared.adapters.kafka.relay import KafkaRelay
 from shared.adapters.postgres.outbox import Outbox
-from shared.adapters.postgres.save import SHARDS, shard_of
+from shared.adapters.postgres.shards import SHARDS, shard_of
 from tests.adapters.records import read_all
 from tests.adapters.transports import DELINQUENT, PAID, Office, OverKafka, kafka_settings, supervised, until
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 import yaml
 
-from shared.adapters.postgres.save import SHARDS
+from shared.adapters.postgres.shards import SHARDS
 from tests.architecture.source import ROOT
 from tests.deploy.exposed import exposed, queues
 from tests.deploy.promql import Selector, groupings, selectors

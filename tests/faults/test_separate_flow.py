@@ -16,7 +16,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.adapters.postgres import invariants
-from shared.adapters.postgres.save import shard_of
+from shared.adapters.postgres.shards import shard_of
 from shared.application.principal import Role
 from tests.faults.live_feed import overdue, paid, post, produce
 from tests.faults.separate_world import Told, World, separate_world

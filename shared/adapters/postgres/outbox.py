@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.adapters.postgres.gathering import Gathered
-from shared.adapters.postgres.save import SHARDS
+from shared.adapters.postgres.shards import SHARDS
 
 LEASE = timedelta(seconds=4)  # a dead relay's shards move within this
 AT_ONCE = 16_000  # rows that one look takes over all shards, a bound on memory when there is a backlog
