@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -16,7 +17,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
-from aiokafka.errors import NotControllerError
+from aiokafka.errors import LeaderNotAvailableError, NotControllerError
 
 from shared.adapters.codec import Envelope, encode_binary, encode_structured
 from shared.adapters.kafka.clients import KafkaClients
@@ -112,15 +113,20 @@ async def test_topics_with_another_number_of_partitions_are_told(kafka: str) -> 
 
 
 class Slow:
-    """An admin who saw the topics a moment ago."""
+    """An admin who looked a moment ago, when there was nothing."""
 
     def __init__(self, admin: Any) -> None:
         self._admin = admin
         self._looks = 0
 
-    async def describe_topics(self) -> Any:
+    async def _send_request(self, request: Any) -> Any:
+        answer = await self._admin._send_request(request)
         self._looks += 1
-        return [] if self._looks == 1 else await self._admin.describe_topics()
+        if self._looks == 1:
+            told = answer.to_object()
+            told["topics"] = [{"topic": each["topic"], "error_code": 3} for each in told["topics"]]
+            return SimpleNamespace(to_object=lambda: told)
+        return answer
 
     async def create_topics(self, topics: Any) -> Any:
         return await self._admin.create_topics(topics)
@@ -146,14 +152,21 @@ async def test_topics_that_are_missing_and_may_not_be_made_are_named(kafka: str)
 
 async def test_a_cluster_that_is_not_ready_is_asked_again_and_not_given_up() -> None:
     class NotReady:
-        async def describe_topics(self) -> list[Any]:
-            return []
+        code = 0
+
+        async def _send_request(self, request: Any) -> Any:
+            topics = [{"topic": "t", "error_code": self.code}] if self.code else []
+            return SimpleNamespace(to_object=lambda: {"cluster_id": "c", "topics": topics})
 
         async def create_topics(self, topics: Sequence[Any]) -> Any:
-            return type("Answer", (), {"topic_errors": [(topics[0].name, NotControllerError.errno, None)]})
+            return SimpleNamespace(topic_errors=[(topics[0].name, NotControllerError.errno, None)])
 
+    admin = NotReady()
     with pytest.raises(NotControllerError):
-        await ensure_topics(NotReady(), SOMEWHERE)
+        await ensure_topics(admin, SOMEWHERE)
+    admin.code = LeaderNotAvailableError.errno
+    with pytest.raises(LeaderNotAvailableError):
+        await ensure_topics(admin, SOMEWHERE)
 
 
 def envelope(n: int, customer: str = "C1", kind: str = DELINQUENT) -> Envelope:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from shared.adapters.kafka import lag as lags
@@ -26,6 +27,15 @@ def parcel(seq: int) -> Parcel:
     return Parcel(seq, TOPIC, "C1", envelope(seq))
 
 
+async def paused(broker: LocalKafka) -> None:
+    broker.pause()
+    await until(lambda: is_stopped(broker), what="the broker's stop")
+
+
+async def is_stopped(broker: LocalKafka) -> bool:
+    return psutil.Process(broker.pid).status() == psutil.STATUS_STOPPED
+
+
 async def left_over(before: set[asyncio.Task[Any]]) -> bool:
     """Whether tasks of the library's still run."""
     return any("aiokafka" in str(task.get_coro()) for task in asyncio.all_tasks() - before if not task.done())
@@ -40,7 +50,7 @@ async def test_a_publish_has_a_deadline_and_a_hung_producer_gives_way_to_a_new_o
     publisher, epoch = Publisher(wire.clients, deadline=1.0), uuid4()
     assert (await publisher.publish([parcel(1)], 0, epoch)).sent == [1]
     hung = publisher._producer
-    broker.pause()
+    await paused(broker)
     began = monotonic()
     both = [publisher.publish([parcel(2)], 0, epoch), publisher.publish([parcel(3)], 0, epoch)]
     for shipped in await asyncio.gather(*both):
@@ -109,7 +119,7 @@ async def test_clients_of_a_broker_that_hangs_are_cut_and_leave_nothing_running(
     consumer.subscribe([wire.settings.topic(TOPIC)])
     await asyncio.gather(consumer.start(), producer.start())
     await producer.send_and_wait(wire.settings.topic(TOPIC), b"x", partition=0)
-    broker.pause()
+    await paused(broker)
     batch = producer.create_batch()
     batch.append(timestamp=None, key=b"C1", value=b"x")
     waiting = await producer.send_batch(batch, wire.settings.topic(TOPIC), partition=0)

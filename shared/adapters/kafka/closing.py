@@ -63,7 +63,10 @@ async def _cut_producer(producer: Any) -> None:
     accumulator = producer._message_accumulator
     # A batch that was tried before is looked for among those under way when it ends.
     accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)
+    failed = list(accumulator._pending_batches)
     accumulator.fail_all(ProducerClosed())
+    for batch in failed:
+        batch._drain_waiter.exception()  # nobody need wait for that one, and then it would be reported as forgotten
     with contextlib.suppress(Exception):
         await producer.client.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 
 from shared.adapters.kafka.clients import KafkaClients
 from shared.adapters.kafka.closing import end_consumer
-from shared.adapters.kafka.topics import ALL, ensure_topics
+from shared.adapters.kafka.topics import ALL, ensure_topics, look
 from shared.application.transport import Committed, Ends, Epoch, Pairing, compare
 
 _JOURNAL = "arrears.message"
@@ -79,11 +79,11 @@ class EpochWatch:
     async def ensure(self) -> Pairing:
         """Compare, begin a new epoch where one is due, make or check the topics. Raises TopicClash, KafkaError."""
         async with self._clients.admin() as admin:
-            cluster_id = str((await admin.describe_cluster())["cluster_id"])
+            cluster_id, found = await look(admin, self._clients.settings)
             committed = await self._all_committed(admin)
             async with self._epochs.turn() as turn:
                 ours = {key: offset for key, offset in (await turn.positions()).items() if key[1] in self._topics}
-                ends = await self._ends(admin, {key[1:] for key in (*ours, *committed)})
+                ends = await self._ends(found, {key[1:] for key in (*ours, *committed)})
                 # Of what a log has lost, the group may still know; that says nothing of the database.
                 committed = {key: min(offset, ends.get(key[1:], 0)) for key, offset in committed.items()}
                 pairing = compare(turn.known, cluster_id, committed, ours, ends)
@@ -113,10 +113,9 @@ class EpochWatch:
 
     async def _as_it_was(self) -> bool:
         async with asyncio.timeout(30), self._clients.admin() as admin:
-            cluster_id = str((await admin.describe_cluster())["cluster_id"])
-            there = {each["topic"] for each in await admin.describe_topics()}
+            cluster_id, found = await look(admin, self._clients.settings)
         await self.refresh()
-        return self._epoch is not None and self._epoch.cluster_id == cluster_id and there.issuperset(self._topics)
+        return self._epoch is not None and self._epoch.cluster_id == cluster_id and len(found) == len(ALL)
 
     async def follow(self, stop: asyncio.Event, *, every: float = 2.0) -> None:
         """Know what the watching process has begun."""
@@ -134,12 +133,9 @@ class EpochWatch:
                     found[consumer, partition.topic, partition.partition] = offset
         return found
 
-    async def _ends(self, admin: Any, wanted: Collection[tuple[str, int]]) -> Ends:
-        """Where the logs of these partitions end; those that are not there are left out."""
-        found = {
-            each["topic"]: {one["partition"] for one in each["partitions"]} for each in await admin.describe_topics()
-        }
-        there = [TopicPartition(*each) for each in wanted if each[1] in found.get(each[0], ())]
+    async def _ends(self, found: Mapping[str, int], wanted: Collection[tuple[str, int]]) -> Ends:
+        """Where the logs of these partitions end; those that are not ``found`` are left out."""
+        there = [TopicPartition(topic, number) for topic, number in wanted if number < found.get(topic, 0)]
         if not there:
             return {}
         async with self._reading() as reader:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import NewTopic
-from aiokafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    NoError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.domain.announcement import TOPICS
@@ -39,9 +46,27 @@ class TopicClash(RuntimeError):
     """A topic is not as it must be, or is missing and may not be made; the message says what to do."""
 
 
+async def look(admin: Any, settings: KafkaSettings) -> tuple[str, dict[str, int]]:
+    """The cluster's id, and our topics to the number of their partitions.
+
+    Asks for ours alone, though not so as to have them made: a shared cluster may hold thousands, and reading of all of
+    them every few seconds would leave no time for heartbeats. Raises KafkaError."""
+    names = [settings.topic(topic.name) for topic in ALL]
+    answer = await admin._send_request(MetadataRequest(names, allow_auto_topic_creation=False))
+    told = answer.to_object()
+    found = {}
+    for each in told["topics"]:
+        error = for_code(each["error_code"])
+        if error not in (NoError, UnknownTopicOrPartitionError):
+            raise error(each["topic"])
+        if error is NoError:
+            found[each["topic"]] = len(each["partitions"])
+    return str(told["cluster_id"]), found
+
+
 async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
-    """Make the topics that are missing, and check the others. Raises TopicClash."""
-    found = await _found(admin)
+    """Make the topics that are missing, and check the others. Raises TopicClash, KafkaError."""
+    _, found = await look(admin, settings)
     missing = [topic for topic in ALL if settings.topic(topic.name) not in found]
     if missing and not settings.create_topics:
         names = ", ".join(settings.topic(topic.name) for topic in missing)
@@ -54,16 +79,11 @@ async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
             _check(settings.topic(topic.name), found[settings.topic(topic.name)], settings.partitions)
 
 
-async def _found(admin: Any) -> dict[str, int]:
-    """Topics to the number of their partitions."""
-    return {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
-
-
 async def _all_found(admin: Any, settings: KafkaSettings) -> dict[str, int]:
     """Once every topic is seen: the controller knows one sooner than the brokers do. Raises KafkaTimeoutError."""
     for _ in range(SEEN_WITHIN):
-        found = await _found(admin)
-        if all(settings.topic(topic.name) in found for topic in ALL):
+        _, found = await look(admin, settings)
+        if len(found) == len(ALL):
             return found
         await asyncio.sleep(0.1)
     raise KafkaTimeoutError("topics that were made are not seen")
