@@ -24,6 +24,7 @@ _ATTRIBUTE = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _LIMITS = {"id": 255, "source": 1024, "type": 255, "subject": 255, "dataschema": 1024, "partitionkey": 255}
 _HEADER = {name: f"ce_{name}" for name in (*_LIMITS, "time", "traceparent")}
+_HEADERS = frozenset({"ce_specversion", "content-type", *_HEADER.values()})  # as nearly everybody spells them
 _BINARY_MODE = (("ce_specversion", b"1.0"), ("content-type", JSON.encode()))
 _NUL = b"\\u0000"
 
@@ -261,13 +262,13 @@ def _is_json(content_type: str) -> bool:
 def _header_texts(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name, value in headers:
-        lowered = name.lower()
-        if value is None or not (lowered.startswith("ce_") or lowered == "content-type"):
+        spelt = name if name in _HEADERS else name.lower()
+        if value is None or not (spelt in _HEADERS or spelt.startswith("ce_")):
             continue
         try:
-            texts[lowered] = value.decode()
+            texts[spelt] = value.decode()
         except UnicodeDecodeError:
-            raise CodecError(lowered[:80], "not UTF-8") from None
+            raise CodecError(spelt[:80], "not UTF-8") from None
     return texts
 
 

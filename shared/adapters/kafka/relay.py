@@ -25,6 +25,7 @@ from shared.runtime.metrics import REGISTRY
 
 BATCH = 1000  # rows of one shard at a time
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds, for a shard or a key in trouble
+QUICK_POLL, QUICK_FOR = 0.01, 1.0  # seconds: what was shipped makes consumers leave more, and nobody wakes us for that
 log = structlog.get_logger(__name__)
 _HELD = Gauge("arrears_relay_shards_held", "Shards of the outbox that this relay ships.", registry=REGISTRY)
 _SHIPPED = Counter("arrears_relay_events", "Events that the broker has acknowledged.", ("topic",), registry=REGISTRY)
@@ -93,7 +94,7 @@ class Pause:
 
 class KafkaRelay:
     """``epoch`` is the current one as this process knows it; ``wake`` is set by whoever leaves news in the outbox
-    here, and a quick poll finds what other processes left."""
+    here, and a poll finds what other processes left."""
 
     def __init__(
         self,
@@ -115,6 +116,7 @@ class KafkaRelay:
         self._poll = poll
         self._beat = beat
         self._batch = batch
+        self._news_at = 0.0  # when something was last found
         self._held: Mapping[int, int] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}
         self._pauses: dict[int, Pause] = {}
@@ -129,7 +131,8 @@ class KafkaRelay:
                 self._wake.clear()
                 await self._dispatch()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll)
+                    lately = monotonic() - self._news_at < QUICK_FOR
+                    await asyncio.wait_for(self._wake.wait(), min(self._poll, QUICK_POLL) if lately else self._poll)
         finally:
             keeper.cancel()
             self._held = {}  # what is under way is finished, and nothing more is begun
@@ -151,7 +154,10 @@ class KafkaRelay:
         if not free:
             return
         resting = [key for shard in free for key in self._resting_keys(shard)]
-        for shard in await self._outbox.waiting(free, without=resting):
+        found = await self._outbox.waiting(free, without=resting)
+        if found:
+            self._news_at = monotonic()
+        for shard in found:
             task = asyncio.create_task(self._work_off(shard))
             self._busy[shard] = task
             task.add_done_callback(lambda done, shard=shard: self._ended(shard, done))  # type: ignore[misc]
