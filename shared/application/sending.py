@@ -238,7 +238,7 @@ class Sender:
         settlements = [_settlement(one, outcome, others_taken=taken) for one, outcome in results]
         async with self._work() as tx:
             book = Book(tx.now)
-            await tx.lock_customers(book, {one.customer_id for one, _ in results})
+            await tx.hold_customers(one.customer_id for one, _ in results)
             await settle(tx, book, settlements, fence=self._fence)
             await tx.save(book.changes)
 
