@@ -246,7 +246,7 @@ class Sender:
         settlements = [_settlement(one, outcome, others_taken=taken) for one, outcome in results]
         async with self._work() as tx:
             book = Book(tx.now)
-            await tx.lock_customers(book, {one.customer_id for one, _ in results})
+            await tx.hold_customers(one.customer_id for one, _ in results)
             moved = {one.attempt_id for one in await settle(tx, book, settlements, fence=self._fence)}
             late = [one.attempt_id for one in settlements if one.attempt_id not in moved]
             if late:

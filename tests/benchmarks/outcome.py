@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,8 @@ from statistics import median
 import psutil
 from rich.console import Console
 from rich.table import Table
+
+from tests.benchmarks.cost import Cost
 
 RESULTS = Path("bench-results.json")
 
@@ -47,16 +49,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Operations a second over several rounds; latencies in milliseconds, of the middle round."""
+    """Operations a second over several rounds; latencies in milliseconds, of the middle round. ``cost`` is processor
+    time, the least of all rounds: a busy machine only adds to it."""
 
     per_second: float
     p50: float = 0.0
     p99: float = 0.0
+    cost: Cost | None = None
 
 
 def middle(rounds: Sequence[Rate]) -> Rate:
     """The round with the median rate; of two, the slower."""
-    return sorted(rounds, key=lambda rate: rate.per_second)[(len(rounds) - 1) // 2]
+    found = sorted(rounds, key=lambda rate: rate.per_second)[(len(rounds) - 1) // 2]
+    costs = [rate.cost for rate in rounds if rate.cost is not None]
+    return replace(found, cost=min(costs, key=lambda cost: cost.all)) if costs else found
 
 
 def percentile(values: Sequence[float], share: float) -> float:

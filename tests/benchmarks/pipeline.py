@@ -21,6 +21,7 @@ from shared.application.clockwork import run_due
 from shared.application.pipeline import Consumer, OurEvent
 from shared.application.reminding import Reminding
 from tests.benchmarks import bare_writes, books, feed
+from tests.benchmarks.cost import Cost, Meter
 from tests.benchmarks.outcome import Line
 from tests.benchmarks.stage import Stage, connect, settle
 
@@ -107,29 +108,41 @@ async def _planner(stage: Stage, suite: Suite, connection: Any, count: int) -> N
 
 
 async def _messages(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
+    dsn = stage.server.dsn("bench_pipeline")
+    meter = Meter(dsn)
     taken_up, sent = await send_all(suite, connection, count)
+    cost, meter = meter.cost(count), Meter(dsn)
     bare = await bare_writes.messages(connection, count)
-    note = f"{count / sent:,.0f}/s without taking them up from the outbox"
+    limit = meter.cost(count)
+    note = f"{count / sent:,.0f}/s without taking them up from the outbox; {_costs(cost, limit)}"
     line = "message: planned, gate, marked, gateway, recorded | three writes"
     stage.add(Line(line, count / (taken_up + sent), "messages/s", count / bare, 0.25, note=note))
 
 
 async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
     await connection.execute("update outbox set sent_at = now() where sent_at is null")
+    await bare_writes.add_due_work(connection, count)
+    dsn = stage.server.dsn("bench_pipeline")
+    meter = Meter(dsn)
     bare = await bare_writes.due_work(connection, count)
+    limit = meter.cost(count)
     await move_manual_clock(connection, SECOND_STEP)
     planner = scheduler.compose(_work(suite), suite.deps.shelf)[1]
-    began = perf_counter()
+    meter, began = Meter(dsn), perf_counter()
     while await run_due(planner._work, planner._table, CUSTOMERS):
         pass
-    took = perf_counter() - began
+    took, cost = perf_counter() - began, meter.cost(count)
     issued = await connection.fetchval(
         "select count(*) from outbox where type = 'arrears.reminder.due.v1' and sent_at is null"
     )
     if issued != count:
         raise RuntimeError(f"{issued} reminders for {count} due timers")
     line = "due timer, checked again, reminder.due | claim, mark, outbox"
-    stage.add(Line(line, count / took, "timers/s", count / bare, 0.3))
+    stage.add(Line(line, count / took, "timers/s", count / bare, 0.3, note=_costs(cost, limit)))
+
+
+def _costs(cost: Cost, limit: Cost) -> str:
+    return f"processor, ours + database: {cost}, limit {limit}, ratio {limit.all / cost.all:.2f}"
 
 
 async def relayed(suite: Suite, consumers: Sequence[Consumer]) -> float:

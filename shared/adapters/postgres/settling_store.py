@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,6 +16,13 @@ from shared.domain.message import AttemptState, LedgerState, MessageState
 
 
 class SettlingTables(Session):
+    async def hold_customers(self, customer_ids: Iterable[str]) -> None:
+        """Lock as ``lock_customers`` does, for who does not look at their pages."""
+        await self.conn.execute(
+            "select from customers where customer_id = any($1::text[]) order by customer_id for no key update",
+            sorted(set(customer_ids)),
+        )
+
     async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]:
         rows = await self.conn.fetch(
             """
