@@ -225,7 +225,14 @@ async def test_a_sample_names_ten_at_most(owner: asyncpg.Connection) -> None:
     assert found["a timer has been due for more than an hour"] == (25, 10)
 
 
+MORNINGS_OFF = """
+    update rule_sets set document = jsonb_set(document, '{{rules}}', document -> 'rules' ||
+        '[{{"id": "x", "kind": "quiet_hours", "parameters": {{"from": "09:00", "to": "12:00"}},
+            "valid_from": "2000-01-01", {0}}}]')
+"""
 LAWFUL = {
+    "in hours that are kept from agencies only": MORNINGS_OFF.format('"when": {"collector": ["agency"]}'),
+    "in hours that guarantors are left alone": MORNINGS_OFF.format('"targets": ["guarantor"]'),
     "a step again after a cure": f"""
         insert into case_standings (case_id, seq, at, anchor, past_due, segment)
         values ('{CASE}', 2, '2026-05-26 11:00+08', null, '{{}}', 'standard'),
@@ -254,6 +261,12 @@ LAWFUL = {
     " values ('intake', 'core', 'E5', 'accepted', 'C1', '2026-06-01 11:30+08')",
 }
 BESIDE_THE_POINT = {"three texts on a day": {"a message was tried again while the provider may have had it"}}
+
+
+async def test_hours_that_bind_everybody_are_asked(owner: asyncpg.Connection) -> None:
+    await settle_in(owner)
+    await owner.execute(MORNINGS_OFF.format('"targets": ["debtor"]'))
+    assert await broken(owner) == {"a contact was made in the quiet hours of its rules, or counted on another day"}
 
 
 async def test_what_is_lawful_is_not_reported(owner: asyncpg.Connection) -> None:

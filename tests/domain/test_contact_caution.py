@@ -13,7 +13,6 @@ from shared.domain.contact import ContactFacts, HoldFact, Outcome, Proposal, dec
 from shared.domain.contact_facts import (
     Addressee,
     Channel,
-    Collector,
     Content,
     DebtorState,
     LegalStanding,
@@ -32,14 +31,29 @@ from tests.domain.seeds import packs
 PACKS = [parse_rules(document) for name, document in packs().items() if name != "eu"]
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
-flags = st.sampled_from([None, True, False])
+words = st.sampled_from
+
+
+def mostly(good, *others):
+    """What stands in nobody's way, or now and then one of the others."""
+    return words([good] * 7 + [None, *others])
+
+
+def yes():
+    return mostly(True, False)
+
+
+def no():
+    return mostly(False, True)
+
+
 instants = st.integers(0, 14 * 24 * 12).map(lambda n: MONDAY + timedelta(minutes=5 * n))
 earlier = st.integers(0, 30 * 24).map(lambda n: MONDAY - timedelta(hours=n))
 days = st.integers(-200, 60).map(lambda n: MONDAY.date() + timedelta(days=n))
-words = st.sampled_from
-clocks = st.builds(time, st.integers(0, 23), st.sampled_from([0, 30]))
-findings = st.frozensets(words(["threat", "false_claim", "impersonation", "misleading_reason"]), max_size=1)
-parts = st.frozensets(words(["opt_out", "sender", "seal", "balance"]), max_size=3)
+clocks = st.builds(time, st.integers(0, 23), words([0, 30]))
+PARTS = frozenset(
+    {"opt_out", "sender", "balance", "legal_basis", "rights", "how_to_pay_and_object", "contact_data", "seal"}
+)
 holds = words(list(EFFECTS.items())).flatmap(
     lambda kind: st.builds(HoldFact, st.just(kind[0].value), st.just(kind[1].allowed_purposes), st.none() | instants)
 )
@@ -52,64 +66,72 @@ past = st.builds(
     contact_point_id=words([None, "p-1", "p-2"]),
     debts=words([frozenset(), frozenset({"d-1"})]),
     answered_by=words([None, "right_party", "nobody", "voicemail"]),
-    effective_talk=flags,
+    effective_talk=words([None, True, False]),
     place=words([None, "personal", "work"]),
 )
 proposals = st.builds(
     Proposal,
     channel=words([each.value for each in Channel]),
-    purpose=words([each.value for each in Purpose]),
+    purpose=words(["dunning", "dunning", *(each.value for each in Purpose)]),
     at=instants,
     customer_id=st.just("c-1"),
     contact_point_id=st.just("p-1"),
-    target=words(["debtor", "debtor", *(each.value for each in Target)]),
+    target=words(["debtor"] * 5 + [each.value for each in Target]),
     debts=words([frozenset(), frozenset({"d-1"})]),
-    content=st.builds(Content, parts=st.none() | parts, says_debt=flags, findings=findings),
+    content=st.builds(
+        Content,
+        parts=mostly(PARTS, PARTS - {"seal", "opt_out"}),
+        says_debt=no(),
+        findings=words([frozenset()] * 7 + [frozenset({"threat"}), frozenset({"misleading_reason"})]),
+    ),
     manner=st.builds(
         Manner,
-        automated=flags,
-        account_registered=flags,
-        staff=words([None, 1, 2]),
-        recorded=flags,
-        entry=flags,
-        public_posting=flags,
-        announced=flags,
-        legal_step=words([None, "suit", "police_report", "default_judgment"]),
+        automated=no(),
+        account_registered=yes(),
+        staff=mostly(2, 1),
+        recorded=yes(),
+        entry=no(),
+        public_posting=no(),
+        announced=yes(),
+        legal_step=mostly("suit", "police_report", "default_judgment"),
     ),
 )
 
 
 def facts_of(rules):
+    ordinary = rules.ordinary["facts"]
     return st.builds(
         ContactFacts,
-        zone=words([rules.ordinary["facts"]["zone"], "America/New_York", None]),
-        jurisdiction=words([rules.jurisdiction] * 9 + [None]),
-        point_source=words([None, "contract", "consumer", "data_broker"]),
-        point_usable=words([True, True, True, False]),
-        reserved_today=st.dictionaries(words(["sms", "phone", "email"]), st.integers(0, 4), max_size=2),
-        opted_out=st.frozensets(st.tuples(words(["sms", "phone", "*"]), words(["*", "dunning"])), max_size=1),
-        holds=st.lists(holds, max_size=2).map(tuple),
-        facts_pending=words([False, False, False, True]),
+        zone=mostly(ordinary["zone"], "America/New_York"),
+        jurisdiction=words([rules.jurisdiction] * 15 + [None]),
+        point_source=mostly(ordinary["point_source"], "data_broker"),
+        point_usable=words([True] * 9 + [False]),
+        reserved_today=st.dictionaries(words(["sms", "phone", "email"]), st.integers(0, 4), max_size=1),
+        opted_out=words([frozenset()] * 7 + [frozenset({("sms", "*")}), frozenset({("*", "dunning")})]),
+        holds=st.just(()) | st.just(()) | st.lists(holds, max_size=2).map(tuple),
+        facts_pending=words([False] * 9 + [True]),
         zones=words([(), (), ("Asia/Tokyo",)]),
-        places=words([None, frozenset(), frozenset({"US-MA"}), frozenset({"US-NY", "US-NYC"})]),
-        collector=words([None, *(each.value for each in Collector)]),
-        debtor_state=words([None, *(each.value for each in DebtorState)]),
+        places=mostly(frozenset(), frozenset({"US-MA"}), frozenset({"US-NY", "US-NYC"})),
+        collector=mostly("bank", "agency", "debt_buyer"),
+        debtor_state=mostly("lost", *(each.value for each in DebtorState)),
         number_invalid_at=st.none() | earlier,
-        point_place=words([None, "personal", "work"]),
-        refused_places=st.lists(st.builds(PlaceRefusal, words(["work"]), st.none() | instants), max_size=1).map(tuple),
-        preferred=st.lists(st.builds(PreferredHours, words(["phone", "*"]), clocks, clocks), max_size=1).map(tuple),
-        permissions=st.none() | st.frozensets(words(["entry", "automated_contact", "electronic"])),
+        point_place=mostly("personal", "work"),
+        refused_places=words([()] * 5 + [(PlaceRefusal("work"),), (PlaceRefusal("work", MONDAY),)]),
+        preferred=st.just(())
+        | st.just(())
+        | st.lists(st.builds(PreferredHours, words(["phone", "*"]), clocks, clocks), max_size=1).map(tuple),
+        permissions=mostly(frozenset({"entry", "automated_contact", "electronic"}), frozenset()),
         history=st.lists(past, max_size=6).map(tuple),
-        addressee=st.builds(Addressee, flags, flags, flags, flags),
-        mandate=st.builds(Mandate, flags, flags, flags, flags),
+        addressee=st.builds(Addressee, no(), yes(), yes(), yes()),
+        mandate=st.builds(Mandate, yes(), yes(), yes(), yes()),
         standing=st.builds(
             LegalStanding,
             limitation_ends_on=st.none() | days,
-            legal_approval=flags,
-            ombudsman_open=flags,
-            military_checked=flags,
-            notice_days=words([None, 3, 20]),
-            principal=words([None, {"CNY": 6_000_000}, {"CNY": 100}]),
+            legal_approval=no(),
+            ombudsman_open=no(),
+            military_checked=yes(),
+            notice_days=mostly(20, 3),
+            principal=mostly({"CNY": 6_000_000}, {"CNY": 100}),
             effective_collections=st.none() | st.lists(days, max_size=3).map(tuple),
         ),
     )

@@ -15,6 +15,7 @@ from shared.domain.contact import (
     decide,
     parse_rules,
 )
+from shared.domain.contact_facts import PreferredHours
 from shared.domain.hold import EFFECTS, HoldKind
 from tests.domain.seeds import china_pack
 
@@ -147,6 +148,34 @@ def test_an_allowed_contact_has_until_the_quiet_hours():
     assert until(beijing(24, 10)) == beijing(24, 22)
     assert until(beijing(24, 21, 59, 59)) == beijing(24, 22)
     assert until(beijing(24, 10), channel="letter") == beijing(25, 0)
+    assert until(datetime(2026, 11, 24, 4, tzinfo=UTC), zone="Asia/Urumqi") == beijing(24, 22)
     assert until(datetime(2026, 11, 24, 15, tzinfo=UTC), zone="America/New_York") == datetime(
         2026, 11, 25, 3, tzinfo=UTC
     )
+
+
+def test_hours_that_the_customer_asked_for_end_a_contact_too():
+    asked = replace(ORDINARY, preferred=(PreferredHours("sms", time(9), time(12)),))
+    proposal = Proposal("sms", "dunning", beijing(24, 10), "c-1")
+    assert allowed_until(proposal, asked, RULES) == beijing(24, 12)
+    assert allowed_until(replace(proposal, channel="email"), asked, RULES) == beijing(24, 22)
+    in_doubt = replace(ORDINARY, zones=("Asia/Tokyo",))
+    assert allowed_until(proposal, in_doubt, RULES) == beijing(24, 21)
+    with pytest.raises(ValueError, match="without a zone"):
+        allowed_until(proposal, replace(ORDINARY, zone=None), RULES)
+
+
+def test_what_is_advised_beyond_sixty_days_is_not_before_the_end_of_what_is_known():
+    """A hold for three months: no slot in sight, and not before its end."""
+    held = replace(ORDINARY, holds=(HoldFact("hardship", until=beijing(24, 10) + timedelta(days=90)),))
+    lift = ask(beijing(24, 10), facts=held).lift
+    assert (lift.until, lift.complete, lift.changes) == (beijing(24, 10) + timedelta(days=90), False, ())
+
+
+def test_advice_names_every_change_and_stops_where_something_has_to_be_found_out():
+    facts = replace(ORDINARY, point_usable=False, opted_out=frozenset({("sms", "*")}))
+    lift = ask(beijing(24, 23), facts=facts).lift
+    assert lift.releases == ("a contact point that can be used", "the customer withdraws the opt-out")
+    assert (lift.until, lift.complete) == (beijing(25, 8), True)
+    unknown = ask(beijing(24, 10), facts=replace(ORDINARY, zone=None)).lift
+    assert (unknown.releases, unknown.complete) == (("known: zone",), False)
