@@ -38,6 +38,8 @@ TAGS = {
     "callbacks": "Delivery reports from providers",
     "complaints": "Complaints and their clocks",
     "holds": "Who is to be left in peace",
+    "contact-permits": "May this person be contacted now, and if not, why",
+    "contact-attempts": "Contacts that people and diallers made",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",
 }

@@ -20,6 +20,7 @@ from shared.domain.contact import (
     RuleSet,
     decide,
 )
+from shared.domain.contact_facts import PastContact
 from shared.domain.hold import Hold, hold_facts
 
 RETRY_FACTS = timedelta(minutes=1)
@@ -73,6 +74,7 @@ class Desk:
     opted_out: set[str] = field(default_factory=set)
     contacts: dict[date, dict[str, int]] = field(default_factory=dict)
     last_contacts: dict[str, datetime] = field(default_factory=dict)
+    history: tuple[PastContact, ...] = ()
     facts_pending: bool = False
     merged_away: bool = False
     debt: Debt | None = None
@@ -169,12 +171,19 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime
     return refused or Drop("no channel left")
 
 
-def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFacts:
+class Sourced(Protocol):
+    """A contact point, as far as the gate has to know it."""
+
+    @property
+    def source(self) -> str: ...
+
+
+def facts_of(desk: Desk, channel: str, reach: Sourced | None, now: datetime) -> ContactFacts:
     today = local_date(now, desk.zone) if desk.zone else None
     return ContactFacts(
         zone=desk.zone,
         jurisdiction=desk.jurisdiction,
-        point_source=reach.source,
+        point_source=None if reach is None else reach.source,
         point_usable=True,
         reserved_today=desk.contacts.get(today, {}) if today else {},
         last_contact_at=desk.last_contacts.get(channel),
@@ -182,6 +191,7 @@ def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFa
         holds=hold_facts(desk.holds, now),
         facts_pending=desk.facts_pending,
         reserved_on=desk.contacts,
+        history=desk.history,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from shared.adapters.postgres.book_store import BookTables
 from shared.adapters.postgres.casework_store import CaseworkTables
 from shared.adapters.postgres.complaint_store import ComplaintTables
+from shared.adapters.postgres.contact_store import ContactTables
 from shared.adapters.postgres.hold_store import HoldTables
 from shared.adapters.postgres.housekeeping_store import HousekeepingTables
 from shared.adapters.postgres.import_store import ImportTables
@@ -35,6 +36,7 @@ class PostgresTransaction(
     HousekeepingTables,
     ScopeTables,
     HoldTables,
+    ContactTables,
     ComplaintTables,
     PreferenceTables,
     CaseworkTables,

@@ -24,6 +24,8 @@ Params = Mapping[str, str]
 REASON = {"reason": "checked with the branch"}
 COMPLAINT = {"customer_id": "C7", "category": "service", "channel": "phone", "text": "Too many messages."}
 HOLD = {"customer_id": "C6", "kind": "dispute", "reason": "amount"}
+PERMIT = {"customer_id": "C5", "channel": "letter", "purpose": "service", "manner": {"public_posting": False}}
+ATTEMPT = {"customer_id": "C5", "channel": "phone", "outcome": "right_party", "effective_talk": True}
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
 EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
 PREVIEW = {"language": "en", "channel": "sms"}
@@ -86,6 +88,14 @@ def taken_work(office: Office) -> Params:
     return found
 
 
+def a_granted_permit(office: Office) -> Params:
+    """To call somebody whom nobody has talked to today."""
+    points = office.read("/v1/customers/C4")["contact_points"]
+    point = next(each["point_id"] for each in points if each["kind"] == "mobile")
+    asked = {"customer_id": "C4", "channel": "phone", "contact_point_id": point}
+    return made("/v1/contact-permits", "permit_id", asked)(office)
+
+
 def noted_case(office: Office) -> Params:
     case = a_case(office)["case_id"]
     note = office.call("POST", f"/v1/cases/{case}/notes", *EVERYBODY, json={"text": "Calls back."}).json()
@@ -127,10 +137,12 @@ a_dead_letter = first("/v1/ops/dead-letters", "entry", state="dead")
 a_complaint = made("/v1/complaints", "complaint_id", COMPLAINT)
 an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", {"response": "We looked into it."}))
 a_hold = made("/v1/holds", "hold_id", HOLD)
+a_permit = made("/v1/contact-permits", "permit_id", PERMIT)
 CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
-WORK, HOLD_AT, PREFERENCE = (
+WORK, HOLD_AT, PERMIT_AT, PREFERENCE = (
     "/v1/worklists/{item_id}",
     "/v1/holds/{hold_id}",
+    "/v1/contact-permits/{permit_id}",
     "/v1/customers/{customer_id}/preferences/{channel}",
 )
 R = Role
@@ -204,6 +216,13 @@ HAPPY: dict[str, Happy] = {
     "listHolds": Happy(R.AUDITOR, query={"in_force": "true"}),
     "getHold": Happy(R.COLLECTOR, a_hold),
     "releaseHold": Happy(R.COLLECTOR, a_hold, {"reason": "settled"}, edits=HOLD_AT),
+    "askContactPermit": Happy(R.COLLECTOR, body=PERMIT),
+    "listContactPermits": Happy(R.AUDITOR, query={"customer_id": "C5"}),
+    "getContactPermit": Happy(R.COMPLIANCE, a_permit),
+    "releaseContactPermit": Happy(R.COLLECTOR, a_granted_permit, {"reason": "line_was_down"}, edits=PERMIT_AT),
+    "recordContactAttempt": Happy(R.COLLECTOR, body=ATTEMPT),
+    "listContactAttempts": Happy(R.OPERATIONS, query={"permitted": "false"}),
+    "getContactAttempt": Happy(R.AUDITOR, made("/v1/contact-attempts", "attempt_id", ATTEMPT)),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),

@@ -1,6 +1,6 @@
 """The schema: every table of the product, declared once."""
 
-from shared.adapters.postgres.tables import accounts, cases, customers, governance, messages, transport
+from shared.adapters.postgres.tables import accounts, cases, contacts, customers, governance, messages, transport
 from shared.adapters.postgres.tables.columns import metadata
 
-__all__ = ["accounts", "cases", "customers", "governance", "messages", "metadata", "transport"]
+__all__ = ["accounts", "cases", "contacts", "customers", "governance", "messages", "metadata", "transport"]

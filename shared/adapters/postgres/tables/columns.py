@@ -86,6 +86,11 @@ def flag(*, default: str = "false") -> Any:
     return _column(_Boolean, null=False, pk=False, default=default)
 
 
+def maybe() -> Any:
+    """Yes, no, or not known."""
+    return _column(_Boolean, null=True, pk=False, default=None)
+
+
 def instant(*, null: bool = False, default: str | None = None) -> Any:
     return _column(_DateTime(timezone=True), null=null, pk=False, default=default)
 
