@@ -20,6 +20,7 @@ from services.api.routes import (
     casework,
     complaints,
     contact_attempts,
+    contact_hours,
     contact_permits,
     customers,
     deferrals,
@@ -34,6 +35,7 @@ from services.api.routes import (
     policies,
     preferences,
     templates,
+    third_parties,
     worklists,
 )
 
@@ -58,10 +60,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     casework.router,
     complaints.router,
     contact_attempts.router,
+    contact_hours.router,
     contact_permits.router,
     deferrals.router,
     holds.router,
     preferences.router,
+    third_parties.router,
     worklists.router,
     health.router,
 )

@@ -40,6 +40,8 @@ TAGS = {
     "holds": "Who is to be left in peace",
     "contact-permits": "May this person be contacted now, and if not, why",
     "contact-attempts": "Contacts that people and diallers made",
+    "contact-hours": "Hours that people agreed to or asked for",
+    "third-parties": "Who stands beside the debtor",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",
 }

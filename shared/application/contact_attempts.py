@@ -9,14 +9,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from shared.application.book import Book, CustomerPage
-from shared.application.contact_permits import (
-    PERMIT_END,
-    Contact,
-    PermitOnFile,
-    PermitStore,
-    check_contact,
-)
+from shared.application.contact_permits import PERMIT_END, PermitOnFile, PermitStore, check_contact
 from shared.application.editing import case_of, open_customer
+from shared.application.permit_facts import Contact
 from shared.application.principal import Principal
 from shared.application.refusals import Conflict, FieldError, Invalid, NotFound
 from shared.domain.calendar import local_date

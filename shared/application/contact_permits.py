@@ -8,7 +8,7 @@ the sender's messages, so that bank, agencies and machines share one allowance. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -18,14 +18,14 @@ from shared.application.book import Book
 from shared.application.clockwork import DueTimer
 from shared.application.decisions import decision_document
 from shared.application.editing import EditStore, Expected, case_of, open_customer, open_for_edit
+from shared.application.permit_facts import Contact, FactStore, PermitAsked, gate_facts, proposal_of
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.application.sending import RuleShelf
-from shared.application.sending_desk import Desk, facts_of
+from shared.application.sending_desk import Desk
 from shared.domain.calendar import local_date
 from shared.domain.contact import ContactFacts, Decision, Outcome, Proposal, RuleSet, allowed_until, decide
-from shared.domain.contact_facts import Channel, Content, Mandate, Manner
-from shared.domain.hold import Hold, hold_facts
+from shared.domain.contact_facts import Channel, Target
 from shared.domain.message import LedgerState
 
 PERMIT_END = "permit_end"
@@ -52,33 +52,6 @@ POINT_KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """Who is contacted, how, about what and in whose name. ``account_ids`` empty: about any of the debts."""
-
-    customer_id: str
-    point_id: UUID | None
-    channel: str
-    purpose: str
-    target: str
-    person_id: UUID | None
-    account_ids: tuple[str, ...]
-    announcement: bool
-    party: str
-    party_name: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermitAsked:
-    """``content``, ``manner`` and ``mandate`` are facts that only the asker knows; they are kept with the decision."""
-
-    permit_id: UUID
-    contact: Contact
-    content: Content
-    manner: Manner
-    mandate: Mandate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PermitOnFile:
     permit_id: UUID
     contact: Contact
@@ -92,20 +65,8 @@ class PermitOnFile:
         return self.contact.customer_id
 
 
-@dataclass(frozen=True, slots=True)
-class PointOnFile:
-    point_id: UUID
-    kind: str
-    source: str
-    state: str
-
-
-class PermitStore(EditStore, Protocol):
+class PermitStore(EditStore, FactStore, Protocol):
     async def load_desks(self, book: Book) -> list[Desk]: ...
-
-    async def contact_point(self, customer_id: str, point_id: UUID) -> PointOnFile | None: ...
-
-    async def account_holds(self, account_ids: Sequence[str]) -> list[Hold]: ...
 
     async def has_accounts(self, customer_id: str, account_ids: Sequence[str]) -> bool: ...
 
@@ -149,8 +110,8 @@ class PermitDesk:
         rules = None if desk.jurisdiction is None else self._shelf.rules(desk.jurisdiction)
         if rules is None:
             raise Conflict("There are no contact rules where this customer lives.", code="no-contact-rules")
-        proposal = _proposal(asked, tx.now)
-        facts = await gate_facts(tx, desk, asked)
+        proposal = proposal_of(asked, tx.now)
+        facts = await gate_facts(tx, desk, asked, rules)
         decision = decide(proposal, facts, rules)
         await self._answer(tx, book, asked, (proposal, facts, rules, decision), who)
 
@@ -192,51 +153,29 @@ class PermitDesk:
         await tx.save(book.changes)
 
 
-def _proposal(asked: PermitAsked, now: datetime) -> Proposal:
-    contact = asked.contact
-    return Proposal(
-        channel=contact.channel,
-        purpose=contact.purpose,
-        at=now,
-        customer_id=contact.customer_id,
-        contact_point_id=None if contact.point_id is None else str(contact.point_id),
-        target=contact.target,
-        person_id=None if contact.person_id is None else str(contact.person_id),
-        debts=frozenset(contact.account_ids),
-        content=asked.content,
-        manner=asked.manner,
-    )
-
-
-async def gate_facts(tx: PermitStore, desk: Desk, asked: PermitAsked) -> ContactFacts:
-    """The sender's facts of the customer, with what is particular to this contact."""
-    contact = asked.contact
-    point = None if contact.point_id is None else await tx.contact_point(contact.customer_id, contact.point_id)
-    held = await tx.account_holds(contact.account_ids) if contact.account_ids else []
-    facts = facts_of(desk, contact.channel, point, tx.now)
-    return replace(
-        facts,
-        point_usable=point is None or point.state == "active",
-        holds=tuple(dict.fromkeys((*facts.holds, *hold_facts(held, tx.now)))),
-        collector=contact.party,
-        mandate=asked.mandate,
-    )
-
-
 async def check_contact(tx: PermitStore, contact: Contact) -> None:
-    """The point and the accounts are the customer's, and the point can be reached by the channel."""
+    """Person, point and accounts are the customer's, and can be reached by the channel."""
+    kind = await _third_party_kind(tx, contact) if contact.target != Target.DEBTOR else None
     if contact.account_ids and not await tx.has_accounts(contact.customer_id, contact.account_ids):
         reason = "are not all accounts of this customer"
         raise Invalid("An account is not one of this customer's.", errors=[FieldError("/account_ids", reason)])
-    if contact.point_id is None:
-        return
-    point = await tx.contact_point(contact.customer_id, contact.point_id)
-    if point is None:
-        reason = "is not a contact point of this customer"
-        raise Invalid("The contact point is not this customer's.", errors=[FieldError("/contact_point_id", reason)])
-    if point.kind not in POINT_KINDS[contact.channel]:
-        reason = f"is of kind {point.kind}"
-        raise Invalid("It can not be reached by this channel.", errors=[FieldError("/contact_point_id", reason)])
+    where = "/person_id"
+    if contact.point_id is not None and contact.target == Target.DEBTOR:
+        point, where = await tx.contact_point(contact.customer_id, contact.point_id), "/contact_point_id"
+        if point is None:
+            reason = "is not a contact point of this customer"
+            raise Invalid("The contact point is not this customer's.", errors=[FieldError(where, reason)])
+        kind = point.kind
+    if kind is not None and kind not in POINT_KINDS[contact.channel]:
+        raise Invalid("It can not be reached by this channel.", errors=[FieldError(where, f"is of kind {kind}")])
+
+
+async def _third_party_kind(tx: PermitStore, contact: Contact) -> str:
+    person = None if contact.person_id is None else await tx.third_party(contact.customer_id, contact.person_id)
+    if person is None or person.relation != contact.target:
+        reason = f"names no {contact.target} of this customer"
+        raise Invalid("Who is to be contacted?", errors=[FieldError("/person_id", reason)])
+    return person.kind
 
 
 async def release_permit(tx: PermitStore, permit_id: UUID, reason: str, who: Principal, expected: Expected) -> None:

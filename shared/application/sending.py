@@ -36,7 +36,7 @@ from shared.application.sending_desk import (
 )
 from shared.application.settling import Settlement, announce_end, settle
 from shared.domain.calendar import local_date
-from shared.domain.contact import Proposal, RuleSet, allowed_until
+from shared.domain.contact import RuleSet, allowed_until
 from shared.domain.message import AttemptState, attempt_id
 
 SEND_WINDOW = 5.0  # seconds from the mark to the write, on the monotonic clock
@@ -167,13 +167,14 @@ class Sender:
                 return
             verdict = failure
         if isinstance(verdict, Wait):
-            note = explained(verdict.decision, verdict.facts, book.now, None)
+            note = explained(verdict.proposal, verdict.decision, verdict.facts, None)
             changes.waiting.append((message, verdict, note))
             data = {"message_id": str(message.message_id), "until": verdict.until.isoformat(), "reason": verdict.reason}
             book.changes.record(desk.customer_id, message.case_id, "message.deferred", data, "contact rules")
         elif isinstance(verdict, Drop):
-            decision, facts = verdict.decision, verdict.facts
-            seen = None if decision is None or facts is None else explained(decision, facts, book.now, None)
+            seen = None
+            if verdict.proposal is not None and verdict.decision is not None and verdict.facts is not None:
+                seen = explained(verdict.proposal, verdict.decision, verdict.facts, None)
             changes.dropped.append((message, verdict, seen))
             word = "failed" if verdict.reason.startswith("wording") else "suppressed"
             announce_end(book.changes, desk.customer_id, message, word, reason=verdict.reason)
@@ -192,7 +193,6 @@ class Sender:
             text = self._wording.compose(message.template, go.channel, desk, today)
         except WordingError as error:
             return Drop(f"wording: {error}")
-        proposal = Proposal(go.channel, message.purpose, book.now, desk.customer_id, str(go.reach.point_id))
         marked = Marked(
             attempt_id=attempt_id(message.message_id, message.tries + 1),
             message_id=message.message_id,
@@ -200,9 +200,9 @@ class Sender:
             channel=go.channel,
             to=go.reach.value,
             text=text,
-            closes_at=allowed_until(proposal, go.facts, rules),
+            closes_at=allowed_until(go.proposal, go.facts, rules),
         )
-        note = explained(go.decision, go.facts, book.now, go.channel)
+        note = explained(go.proposal, go.decision, go.facts, go.channel)
         changes.sending.append((marked, message, go.reach.point_id, today, note))
         changes.marked[go.channel] += 1
         reserve(desk, go.channel, book.now, today)

@@ -20,7 +20,8 @@ from shared.domain.contact import (
     RuleSet,
     decide,
 )
-from shared.domain.contact_facts import PastContact
+from shared.domain.contact_facts import Consent, PastContact, PreferredHours
+from shared.domain.contact_record import facts_to_document
 from shared.domain.hold import Hold, hold_facts
 
 RETRY_FACTS = timedelta(minutes=1)
@@ -75,6 +76,8 @@ class Desk:
     contacts: dict[date, dict[str, int]] = field(default_factory=dict)
     last_contacts: dict[str, datetime] = field(default_factory=dict)
     history: tuple[PastContact, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    preferred: tuple[PreferredHours, ...] = ()
     facts_pending: bool = False
     merged_away: bool = False
     debt: Debt | None = None
@@ -106,6 +109,7 @@ class Go:
 
     channel: str
     reach: Reach
+    proposal: Proposal
     decision: Decision
     facts: ContactFacts
 
@@ -114,6 +118,7 @@ class Go:
 class Wait:
     until: datetime
     reason: str
+    proposal: Proposal
     decision: Decision
     facts: ContactFacts
 
@@ -123,6 +128,7 @@ class Drop:
     """Not to be sent any more; ``reason`` is a code that operations and reports group by."""
 
     reason: str
+    proposal: Proposal | None = None
     decision: Decision | None = None
     facts: ContactFacts | None = None
 
@@ -159,15 +165,16 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, now: datetime
             refused = refused or Drop("no usable contact point")
             continue
         facts = facts_of(desk, channel, reach, now)
-        decision = decide(Proposal(channel, message.purpose, now, desk.customer_id, str(reach.point_id)), facts, rules)
+        proposal = Proposal(channel, message.purpose, now, desk.customer_id, str(reach.point_id))
+        decision = decide(proposal, facts, rules)
         if decision.outcome is Outcome.ALLOW:
-            return Go(channel, reach, decision, facts)
+            return Go(channel, reach, proposal, decision, facts)
         reason = decision.fired[0].rule_id if decision.fired else "contact rules"
         if decision.outcome is Outcome.DEFER and decision.until is not None:
-            return Wait(decision.until, reason, decision, facts)
+            return Wait(decision.until, reason, proposal, decision, facts)
         if decision.retry:
-            return Wait(now + RETRY_FACTS, "facts pending", decision, facts)
-        refused = Drop(f"forbidden: {reason}", decision, facts)
+            return Wait(now + RETRY_FACTS, "facts pending", proposal, decision, facts)
+        refused = Drop(f"forbidden: {reason}", proposal, decision, facts)
     return refused or Drop("no channel left")
 
 
@@ -192,6 +199,8 @@ def facts_of(desk: Desk, channel: str, reach: Sourced | None, now: datetime) -> 
         facts_pending=desk.facts_pending,
         reserved_on=desk.contacts,
         history=desk.history,
+        consents=desk.consents,
+        preferred=desk.preferred,
     )
 
 
@@ -202,27 +211,20 @@ def reserve(desk: Desk, channel: str, now: datetime, today: date) -> None:
     desk.last_contacts[channel] = now
 
 
-def explained(decision: Decision, facts: ContactFacts, at: datetime, channel: str | None) -> dict[str, Any]:
-    """The decision with what it saw, enough to replay it: stored with the message (L10)."""
+def explained(proposal: Proposal, decision: Decision, facts: ContactFacts, channel: str | None) -> dict[str, Any]:
+    """The decision with what it saw, enough to take it again: stored with the message (L10). ``channel`` is the one it
+    goes by; none while it waits or when it is dropped."""
+    asked = {"channel": proposal.channel, "purpose": proposal.purpose, "at": proposal.at.isoformat()}
+    if facts.history:  # only then does it matter which number or address it was
+        asked["contact_point_id"] = str(proposal.contact_point_id)
     return {
-        "at": at.isoformat(),
+        "at": proposal.at.isoformat(),
         "channel": channel,
         "outcome": decision.outcome,
         "until": decision.until.isoformat() if decision.until else None,
         "release": decision.release,
         "rule_set": decision.rule_set,
         "fired": [[one.rule_id, one.outcome, one.until.isoformat() if one.until else None] for one in decision.fired],
-        "facts": {
-            "zone": facts.zone,
-            "jurisdiction": facts.jurisdiction,
-            "point_source": facts.point_source,
-            "reserved_today": dict(facts.reserved_today),
-            "last_contact_at": facts.last_contact_at.isoformat() if facts.last_contact_at else None,
-            "opted_out": sorted(channel for channel, _ in facts.opted_out),
-            "holds": [
-                [hold.kind, sorted(hold.allowed_purposes), hold.until.isoformat() if hold.until else None]
-                for hold in facts.holds
-            ],
-            "facts_pending": facts.facts_pending,
-        },
+        "proposal": asked,
+        "facts": facts_to_document(facts),
     }

@@ -20,8 +20,9 @@ from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.schema import SCHEMA
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.contact_attempts import AttemptTold, record_attempt
-from shared.application.contact_permits import Contact, PermitAsked, PermitDesk, release_permit
+from shared.application.contact_permits import PermitDesk, release_permit
 from shared.application.doubts import ask_providers, expire_leases
+from shared.application.permit_facts import Contact, PermitAsked
 from shared.application.principal import Principal, Role
 from shared.domain.contact_facts import Content, Mandate, Manner
 from shared.domain.contact_outcome import ContactOutcome

@@ -27,7 +27,8 @@ from services.api.schemas.contacts import (
 )
 from services.api.security import require
 from shared.adapters.postgres.views import contacts as view
-from shared.application.contact_permits import Contact, PermitAsked, PermitDesk, release_permit
+from shared.application.contact_permits import PermitDesk, release_permit
+from shared.application.permit_facts import Contact, PermitAsked
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
 from shared.domain.contact_facts import Content, Mandate, Manner

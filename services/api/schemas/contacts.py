@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.api.fields import Instant, Text
+from services.api.schemas.cases import FiredRule, SmallestChange
 from services.api.schemas.codes import ReasonCode
 
 ChannelName = Literal["sms", "email", "phone", "voice_bot", "letter", "visit", "legal"]
@@ -110,31 +111,6 @@ class PermitIn(ContactIn):
 
 class PermitRelease(BaseModel):
     reason: ReasonCode
-
-
-class FiredRule(BaseModel):
-    rule_id: str
-    outcome: Literal["defer", "forbid"]
-    until: datetime | None = Field(description="Earliest instant that this rule allows")
-    release: str | None = Field(description="What has to happen first")
-    citation: str
-    strength: Literal["L", "N", "G", "g", "C", "E"] = Field(
-        description="Statute, notice of a regulator, standard, guideline, contract, our own"
-    )
-
-
-class FactChange(BaseModel):
-    path: str
-    to: Any = Field(json_schema_extra={"type": ["string", "number", "boolean", "array", "object", "null"]})
-
-
-class SmallestChange(BaseModel):
-    """What would have to be otherwise for the contact to be allowed, and from when it is then."""
-
-    releases: list[str]
-    changes: list[FactChange]
-    until: datetime | None
-    complete: bool = Field(description="false: some of it has to be found out first, or can not be changed")
 
 
 class DecisionOut(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.adapters.postgres.session import Session
 from shared.application.sending_desk import Desk
-from shared.domain.contact_facts import PastContact
+from shared.domain.contact_facts import Consent, PastContact, PreferredHours, Target
 
 LOOKED_BACK = timedelta(days=62)
 """Longer than any rule of any pack counts (30 calendar dates), and enough to see a debtor getting lost."""
@@ -43,11 +43,35 @@ class ContactEventTables(Session):
             found.setdefault(person[row[0]] or row[0], []).append(_event(row))
         for customer_id, history in found.items():
             desks[customer_id].history = tuple(history)
+        await self._load_hours(desks)
+
+    async def _load_hours(self, desks: Mapping[str, Desk]) -> None:
+        """What the people agreed to and asked for, in force now."""
+        rows = await self.conn.fetch(
+            """
+            select customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at
+            from contact_hours
+            where customer_id = any($1::text[]) and withdrawn_at is null and starts_at <= $2
+              and (ends_at is null or ends_at > $2)
+            order by recorded_at, hours_id
+            """,
+            list(desks),
+            self.now,
+        )
+        for customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at in rows:
+            desk = desks[customer_id]
+            if kind == "preferred":
+                wanted = PreferredHours(channel, from_time, to_time, frozenset(weekdays))
+                desk.preferred = (*desk.preferred, wanted)
+            else:
+                agreed = Consent(channel, from_time, to_time, starts_at, ends_at, given_by=given_by, proof=proof)
+                desk.consents = (*desk.consents, agreed)
 
 
 def _event(row: Sequence[Any]) -> PastContact:
     _, at, channel, purpose, outbound, target, person_id, point_id, accounts, party, *spoken, announcement = row
     answered_by, connected, effective_talk, talk_seconds = spoken
+    reached_at = point_id if target == Target.DEBTOR else person_id  # a third party goes by their own id
     return PastContact(
         at=at,
         channel=channel,
@@ -55,7 +79,7 @@ def _event(row: Sequence[Any]) -> PastContact:
         outbound=outbound,
         target=target,
         person_id=None if person_id is None else str(person_id),
-        contact_point_id=None if point_id is None else str(point_id),
+        contact_point_id=None if reached_at is None else str(reached_at),
         debts=frozenset(accounts),
         initiator=party,
         answered_by=answered_by,

@@ -11,7 +11,8 @@ from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.session import Session
 from shared.adapters.postgres.views.clauses import Where
 from shared.application.contact_attempts import AttemptMade
-from shared.application.contact_permits import Contact, PermitOnFile, PointOnFile
+from shared.application.contact_permits import PermitOnFile
+from shared.application.permit_facts import Contact, PointOnFile
 from shared.application.principal import Principal
 from shared.domain.contact_outcome import MEANS
 from shared.domain.hold import Hold, HoldKind

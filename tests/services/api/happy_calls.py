@@ -26,6 +26,9 @@ COMPLAINT = {"customer_id": "C7", "category": "service", "channel": "phone", "te
 HOLD = {"customer_id": "C6", "kind": "dispute", "reason": "amount"}
 PERMIT = {"customer_id": "C5", "channel": "letter", "purpose": "service", "manner": {"public_posting": False}}
 ATTEMPT = {"customer_id": "C5", "channel": "phone", "outcome": "right_party", "effective_talk": True}
+HOURS = {"customer_id": "C5", "kind": "preferred", "from_time": "18:00", "to_time": "20:00"}
+FRIEND = {"customer_id": "C5", "relation": "contact_person", "kind": "mobile", "value": "+8613800009999",
+          "source": "contract"}  # fmt: skip
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
 EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
 PREVIEW = {"language": "en", "channel": "sms"}
@@ -137,6 +140,8 @@ a_dead_letter = first("/v1/ops/dead-letters", "entry", state="dead")
 a_complaint = made("/v1/complaints", "complaint_id", COMPLAINT)
 an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", {"response": "We looked into it."}))
 a_hold = made("/v1/holds", "hold_id", HOLD)
+some_hours = made("/v1/contact-hours", "hours_id", HOURS)
+a_friend = made("/v1/third-parties", "person_id", FRIEND | {"value": "+8613800009998"})
 a_permit = made("/v1/contact-permits", "permit_id", PERMIT)
 CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
 WORK, HOLD_AT, PERMIT_AT, PREFERENCE = (
@@ -223,6 +228,14 @@ HAPPY: dict[str, Happy] = {
     "recordContactAttempt": Happy(R.COLLECTOR, body=ATTEMPT),
     "listContactAttempts": Happy(R.OPERATIONS, query={"permitted": "false"}),
     "getContactAttempt": Happy(R.AUDITOR, made("/v1/contact-attempts", "attempt_id", ATTEMPT)),
+    "addContactHours": Happy(R.COLLECTOR, body=HOURS),
+    "listContactHours": Happy(R.AUDITOR, query={"in_force": "true"}),
+    "getContactHours": Happy(R.COLLECTOR, some_hours),
+    "withdrawContactHours": Happy(R.COLLECTOR, some_hours, edits="/v1/contact-hours/{hours_id}"),
+    "noteThirdParty": Happy(R.COLLECTOR, body=FRIEND),
+    "listThirdParties": Happy(R.OPERATIONS, query={"refused": "false"}),
+    "getThirdParty": Happy(R.COMPLIANCE, a_friend),
+    "refuseToBeContacted": Happy(R.COLLECTOR, a_friend, {"source": "call"}, edits="/v1/third-parties/{person_id}"),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),

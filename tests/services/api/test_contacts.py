@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.adapters.postgres import invariants
-from tests.application.bank import NOW, report, updated
+from shared.adapters.postgres.replay import replay_newest
+from tests.application.bank import report, updated
 from tests.services.api.people import AUDITOR, COLLECTOR, SUPERVISOR, office
 
 MORNING = datetime.fromisoformat("2026-07-02T10:00+08:00")
@@ -229,4 +230,26 @@ async def test_a_day_of_calls_breaks_no_law(desk, caller):
     await asked(caller, desk)
     async with desk.deps.pool.acquire() as connection:
         assert await invariants.check(connection) == []
-    assert NOW < MORNING
+
+
+async def test_what_was_decided_is_decided_again_and_a_changed_record_is_noticed(desk, caller):
+    await talked(caller, desk)
+    permit = await asked(caller, desk, channel="voice_bot", manner={"automated": True})
+    await desk.move_to(datetime.fromisoformat("2026-07-02T22:30+08:00"))
+    await asked(caller, desk)
+    async with desk.deps.pool.acquire() as connection:
+        assert await replay_newest(connection, 10) == (3, [])
+        await connection.execute(
+            """
+            update contact_permits set decision = jsonb_set(decision, '{facts,point_source}', '"data_broker"')
+            where permit_id = $1
+            """,
+            permit["permit_id"],
+        )
+        _, (different,) = await replay_newest(connection, 10)
+        assert (different.stored.key, different.why) == (permit["permit_id"], "it comes out otherwise")
+        (finding,) = await invariants.check(connection)
+        assert (finding.law, finding.what, finding.sample) == ("L10", invariants.OTHERWISE, (permit["permit_id"],))
+        await connection.execute("delete from rule_sets where jurisdiction = 'CN'")
+        _, lost = await replay_newest(connection, 10)
+        assert {each.why for each in lost} == {"the rules it names are not on record"}

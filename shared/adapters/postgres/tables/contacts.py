@@ -8,6 +8,9 @@ from sqlalchemy import Index, text
 
 from shared.adapters.postgres.tables.columns import (
     Table,
+    clock,
+    day,
+    digest,
     flag,
     instant,
     json,
@@ -15,6 +18,7 @@ from shared.adapters.postgres.tables.columns import (
     number,
     one_of,
     row_version,
+    secret,
     uuid,
     words,
 )
@@ -92,3 +96,56 @@ class ContactAttemptRow(Table, table=True):
     at: Any = instant()
     recorded_at: Any = instant()
     recorded_by: str = words()
+
+
+class ContactHoursRow(Table, table=True):
+    """Hours that a person agreed to (``consent``, with its proof) or asked for (``preferred``)."""
+
+    __tablename__ = "contact_hours"
+    __table_args__ = (one_of("kind", "consent", "preferred"), Index(None, "customer_id"))
+
+    hours_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    kind: str = words()
+    channel: str = words()
+    from_time: Any = clock()
+    to_time: Any = clock()
+    weekdays: Any = json()
+    given_by: str = words()
+    proof: str | None = words(null=True)
+    starts_at: Any = instant()
+    ends_at: Any = instant(null=True)
+    withdrawn_at: Any = instant(null=True)
+    withdrawn_by: str | None = words(null=True)
+    recorded_at: Any = instant()
+    recorded_by: str = words()
+    row_version: int = row_version()
+
+
+class ThirdPartyRow(Table, table=True):
+    """Somebody beside the debtor, and the one number or address of theirs. Who refused is never asked again."""
+
+    __tablename__ = "third_parties"
+    __table_args__ = (
+        one_of("relation", "guarantor", "contact_person", "related_person", "estate", "representative", "other"),
+        one_of("kind", "mobile", "phone", "email", "address"),
+        Index(None, "customer_id"),
+        Index(None, "value_bidx"),
+    )
+
+    person_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    relation: str = words()
+    name_enc: bytes | None = secret()
+    kind: str = words()
+    source: str = words()
+    value_enc: bytes = secret(null=False)
+    value_bidx: bytes = digest()
+    evidence: str | None = words(null=True)
+    guarantee_until: Any = day(null=True)
+    within_estate: Any = maybe()
+    refused_at: Any = instant(null=True)
+    refusal_source: str | None = words(null=True)
+    recorded_at: Any = instant()
+    recorded_by: str = words()
+    row_version: int = row_version()
