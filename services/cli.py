@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.api.dev_issuer import DevIssuer
 from services.api.settings import ApiSettings
-from services.cli_data import audit, digest, keys, laws, synth
+from services.cli_data import audit, digest, keys, laws, replay, synth
 from services.cli_demo import demo
 from services.cli_documents import asyncapi, openapi
 from services.cli_home import owner_dsn
@@ -29,6 +29,7 @@ app.add_typer(rules, name="rules")
 app.command()(demo)
 app.command()(digest)
 app.command()(laws)
+app.command()(replay)
 app.command()(audit)
 app.command()(keys)
 app.command()(synth)

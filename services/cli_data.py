@@ -1,4 +1,5 @@
-"""``arrears digest``, ``laws``, ``audit``: what the book holds and whether it can be trusted; ``synth``, ``keys``."""
+"""``arrears digest``, ``laws``, ``replay``, ``audit``: what the book holds, and whether it can be trusted. ``synth``,
+``keys``."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from shared.adapters.crypto import new_keys, write_once
 from shared.adapters.postgres import audit as audit_trail
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
+from shared.adapters.postgres.replay import replay_newest
 from shared.adapters.synthetic import portfolio
+from shared.application.replaying import Different
 
 
 def digest(
@@ -55,6 +58,22 @@ def laws() -> None:
 async def _ask_laws() -> list[invariants.Finding]:
     async with reading() as conn:
         return await invariants.check(conn)
+
+
+def replay(
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest decisions.")] = 1000,
+) -> None:
+    """Take stored contact decisions again, from the facts and rules they were taken from; exit 1 when one differs."""
+    taken, different = asyncio.run(_replay(limit))
+    typer.echo(f"{taken} decisions taken again, {len(different)} came out otherwise")
+    for each in different[:20]:
+        typer.echo(f"  {each.stored.about} {each.stored.key}: {each.why}")
+    raise typer.Exit(1 if different else 0)
+
+
+async def _replay(limit: int) -> tuple[int, list[Different]]:
+    async with reading() as conn:
+        return await replay_newest(conn, limit)
 
 
 def synth(

@@ -19,6 +19,9 @@ from services.api.routes import (
     cases,
     casework,
     complaints,
+    contact_attempts,
+    contact_hours,
+    contact_permits,
     customers,
     deferrals,
     events,
@@ -33,6 +36,7 @@ from services.api.routes import (
     preferences,
     promises,
     templates,
+    third_parties,
     worklists,
 )
 
@@ -56,10 +60,14 @@ ROUTERS: tuple[APIRouter, ...] = (
     callbacks.router,
     casework.router,
     complaints.router,
+    contact_attempts.router,
+    contact_hours.router,
+    contact_permits.router,
     deferrals.router,
     holds.router,
     preferences.router,
     promises.router,
+    third_parties.router,
     worklists.router,
     health.router,
 )

@@ -39,6 +39,10 @@ TAGS = {
     "complaints": "Complaints and their clocks",
     "holds": "Who is to be left in peace",
     "promises": "What was promised to be paid, and whether it was",
+    "contact-permits": "May this person be contacted now, and if not, why",
+    "contact-attempts": "Contacts that people and diallers made",
+    "contact-hours": "Hours that people agreed to or asked for",
+    "third-parties": "Who stands beside the debtor",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",
 }

@@ -66,7 +66,10 @@ class Sandbox:
         self.smtp_port = smtp.sockets[0].getsockname()[1]
 
     def _http_config(self) -> uvicorn.Config:
-        pages, desk = InboxPages(self.ledger, self.panel), ControlDesk(self.ledger, self.panel, self.stats)
+        pages, desk = (
+            InboxPages(self.ledger, self.panel),
+            ControlDesk(self.ledger, self.panel, self.stats, self.receipts.push_reply),
+        )
         app = Starlette(routes=[*self.sms.routes(), *desk.routes(), *pages.routes()])
         config = uvicorn.Config(
             app,

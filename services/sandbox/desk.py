@@ -1,8 +1,8 @@
-"""What a test or an operator asks of the sandbox: ``/log``, ``/stats``, ``/knobs``, ``/healthz``."""
+"""What a test or an operator asks of the sandbox: ``/log``, ``/stats``, ``/knobs``, ``/replies``, ``/healthz``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from services.sandbox.knobs import Knobs, KnobsRefused, Panel, merge_knobs, parse_knobs
 from services.sandbox.ledger import Ledger
 
+MAX_REPLY = 65_536
 MAX_PAGE = 10_000
 MAX_KNOBS = 65_536
 
@@ -25,10 +26,24 @@ def _problem(status: int, title: str, detail: str) -> Response:
     return Response(body, status, media_type="application/problem+json")
 
 
-class ControlDesk:
-    """``stats`` gives the counters of the other parts when asked."""
+class ReplyAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"sender": "from"}):
+    """A text that somebody answers with."""
 
-    def __init__(self, ledger: Ledger, panel: Panel, stats: Callable[[], dict[str, object]]) -> None:
+    sender: str
+    text: str
+
+
+_read_reply = msgspec.json.Decoder(ReplyAsked).decode
+PushReply = Callable[[str, str], Awaitable[bool]]
+
+
+class ControlDesk:
+    """``stats`` gives the counters of the other parts when asked; ``push_reply`` (number, text) hands a reply on."""
+
+    def __init__(
+        self, ledger: Ledger, panel: Panel, stats: Callable[[], dict[str, object]], push_reply: PushReply
+    ) -> None:
+        self._push_reply = push_reply
         self._ledger = ledger
         self._panel = panel
         self._stats = stats
@@ -40,6 +55,7 @@ class ControlDesk:
             Route("/knobs", self.show, methods=["GET"]),
             Route("/knobs", self.replace, methods=["PUT"]),
             Route("/knobs", self.merge, methods=["PATCH"]),
+            Route("/replies", self.reply, methods=["POST"]),
             Route("/healthz", self.health),
         ]
 
@@ -50,6 +66,17 @@ class ControlDesk:
             return _problem(422, "Bad paging", "after and limit are whole numbers from 0 on")
         entries, last, more = self._ledger.page(int(after), min(int(limit), MAX_PAGE))
         return _json(b'{"entries":%b,"next":%d,"more":%b}' % (entries, last, b"true" if more else b"false"))
+
+    async def reply(self, request: Request) -> Response:
+        """Answer our number as a customer would: ``{"from": number, "text": ...}`` goes to the callback URL at once."""
+        body = await request.body()
+        try:
+            asked = _read_reply(body[:MAX_REPLY])
+        except msgspec.DecodeError as error:
+            return _problem(422, "Bad reply", str(error))
+        if not await self._push_reply(asked.sender, asked.text):
+            return _problem(502, "Not taken", "the callback URL is not set, or did not take it")
+        return _json(b'{"status":"pushed"}')
 
     async def health(self, request: Request) -> Response:
         return _json(b'{"status":"ok"}')

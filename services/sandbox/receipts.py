@@ -130,6 +130,13 @@ class ReceiptPusher:
             batch.append(_final(entry, knobs, now) if final else _report(entry, "accepted", None, now))
         return batch
 
+    async def push_reply(self, sender: str, text: str) -> bool:
+        """Hand on what somebody answered; False when nobody took it."""
+        at = datetime.fromtimestamp(time.time(), UTC).isoformat()
+        taken = await self._push_once(msgspec.json.encode({"replies": [{"from": sender, "text": text, "at": at}]}))
+        self.counts["replies"] += taken
+        return taken
+
     async def _push(self, batch: list[Report]) -> None:
         body = msgspec.json.encode({"receipts": batch})
         for pause in [0.0, *self._panel.knobs.receipts.retry_seconds]:

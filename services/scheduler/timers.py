@@ -9,6 +9,7 @@ from shared.application.book import Book
 from shared.application.clockwork import BucketRolls, DueTimer, TimerTable
 from shared.application.complaint_clock import ComplaintClock
 from shared.application.complaints import KINDS
+from shared.application.contact_permits import PERMIT_END, permits_ended
 from shared.application.holds import HOLD_END, hold_ended
 from shared.application.housekeeping import HOUSEKEEPING, keep_house
 from shared.application.judging import BUCKET_ROLL
@@ -25,6 +26,7 @@ def table(planner: Planner, rolls: BucketRolls) -> TimerTable:
     return {
         BUCKET_ROLL: rolls.roll,
         HOLD_END: hold_ended,
+        PERMIT_END: permits_ended,
         KINDS[Clock.ACKNOWLEDGE]: complaints.tick,
         KINDS[Clock.ANSWER]: complaints.tick,
         PROMISE_DUE: PromiseClock(rolls.shelf).tick,

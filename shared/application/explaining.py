@@ -9,13 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from shared.application.book import CustomerPage
+from shared.application.decisions import answer_document
 from shared.application.judging import zone_of
 from shared.application.planning import CaseFile
 from shared.application.sending import RuleShelf
 from shared.application.sending_desk import POINT_KINDS, Desk, DueMessage, facts_of, moot
 from shared.domain.case import Case, CaseState
 from shared.domain.contact import Decision, Outcome, Proposal, decide
-from shared.domain.follow_up import UNDECIDED, Outlook, Plan, Selection, Timetable, plan, select
+from shared.domain.follow_up import UNDECIDED, FollowUpState, Outlook, Plan, Selection, Timetable, plan, select
 from shared.domain.policy import Step
 
 NEWER_CASE = "a newer case of the customer is followed instead"
@@ -70,7 +71,7 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
             "segment": standing.segment,
         }
         if standing.anchor is not None:
-            answer["candidates"] = list(_candidates(about, outlook, made, timetable))
+            answer["candidates"] = list(_candidates(about, outlook, made, timetable, shelf))
             answer["unannounced"] = timetable.unannounced(standing.segment, standing.anchor)
     answer["next"] = None if coming is None else _next(coming, about.now, due_now=coming is made.issue)
     answer["why_none"] = None if coming is not None else _why_none(case, answer["candidates"], outlook, about.now)
@@ -78,7 +79,10 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
     if coming is not None and coming.step.kind == "message":
         about.desk.cases[case.case_id] = case.state
         answer["moot"] = moot(_as_message(coming, case.case_id), about.desk)
-        answer["gate"] = [_gate(about.desk, channel, coming, about.now, shelf) for channel in coming.step.channels]
+        answer["gate"] = [
+            _gate(about.desk, channel, coming.step.purpose, max(coming.at, about.now), shelf)
+            for channel in coming.step.channels
+        ]
     return answer
 
 
@@ -98,7 +102,9 @@ def _next(selection: Selection, now: datetime, *, due_now: bool) -> dict[str, An
     }
 
 
-def _candidates(about: Explained, outlook: Outlook, made: Plan, timetable: Timetable) -> Iterator[dict[str, Any]]:
+def _candidates(
+    about: Explained, outlook: Outlook, made: Plan, timetable: Timetable, shelf: RuleShelf
+) -> Iterator[dict[str, Any]]:
     """Each step of the ladder on the anchor that counts, earliest first."""
     standing = outlook.standings[-1]
     assert standing.anchor is not None  # noqa: S101 - asked before
@@ -114,7 +120,18 @@ def _candidates(about: Explained, outlook: Outlook, made: Plan, timetable: Timet
             "due_at": due_at,
             "outcome": outcome,
             "reason": reason,
+            "gate": [] if outcome in _TAKEN else list(_rejected(about, step, due_at, shelf)),
         }
+
+
+_TAKEN = frozenset({"due_now", "next", "already_taken", FollowUpState.ISSUED.value, FollowUpState.DONE.value})
+
+
+def _rejected(about: Explained, step: Step, due_at: datetime, shelf: RuleShelf) -> Iterator[dict[str, Any]]:
+    """What the contact rules would say of a message that is not chosen, at the instant it would go."""
+    if step.kind == "message" and about.desk is not None:
+        for channel in step.channels:
+            yield _gate(about.desk, channel, step.purpose, max(due_at, about.now), shelf)
 
 
 def _outcome(
@@ -171,23 +188,24 @@ def _as_message(coming: Selection, case_id: UUID) -> DueMessage:
     return DueMessage(case_id, case_id, None, "", step.id, step.purpose, step.template or "", step.channels, 0)
 
 
-def _gate(desk: Desk, channel: str, coming: Selection, now: datetime, shelf: RuleShelf) -> dict[str, Any]:
-    """What the rules say of ``channel`` at the instant of the step."""
-    at = max(coming.at, now)
+def _gate(desk: Desk, channel: str, purpose: str, at: datetime, shelf: RuleShelf) -> dict[str, Any]:
+    """What the rules say of ``channel`` at the instant of a step."""
     reach = next((point for point in desk.reach if point.kind in POINT_KINDS.get(channel, ())), None)
     rules = shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
     if rules is None:
         return _unasked(channel, "no contact rules for the customer's jurisdiction")
     if reach is None:
         return _unasked(channel, "no usable contact point")
-    proposal = Proposal(channel, coming.step.purpose, at, desk.customer_id, str(reach.point_id))
-    return _decided(channel, decide(proposal, facts_of(desk, channel, reach, at), rules))
+    proposal = Proposal(channel, purpose, at, desk.customer_id, str(reach.point_id))
+    return _decided(channel, at, decide(proposal, facts_of(desk, channel, reach, at), rules))
 
 
 def _unasked(channel: str, reason: str) -> dict[str, Any]:
     return {
         "channel": channel,
         "outcome": Outcome.FORBID.value,
+        "earliest": None,
+        "lift": None,
         "until": None,
         "release": None,
         "reason": reason,
@@ -196,10 +214,12 @@ def _unasked(channel: str, reason: str) -> dict[str, Any]:
     }
 
 
-def _decided(channel: str, decision: Decision) -> dict[str, Any]:
+def _decided(channel: str, at: datetime, decision: Decision) -> dict[str, Any]:
     return {
         "channel": channel,
         "outcome": decision.outcome.value,
+        "earliest": at if decision.outcome is Outcome.ALLOW else decision.until,
+        "lift": answer_document(decision)["lift"],
         "until": decision.until,
         "release": decision.release,
         "reason": None,

@@ -79,6 +79,23 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """A text that somebody sent to our number. ``sender`` is their number as the provider writes it."""
+
+    sender: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What a provider pushed: delivery reports, and what people answered."""
+
+    receipts: list[Receipt]
+    replies: list[Reply]
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayFacts:
     """What is true of a provider; the sender decides by these, never by the provider's name.
 
@@ -117,7 +134,7 @@ class Gateway(Protocol):
         """Ask by our references; None means the provider does not know it. A reference that could not be asked
         (provider down) is absent from the answer. Providers that can not be asked return an empty dict."""
 
-    def receipts(self, body: bytes, headers: Mapping[str, str]) -> list[Receipt]:
+    def callback(self, body: bytes, headers: Mapping[str, str]) -> Callback:
         """Read a callback. Raises CallbackRefused when the signature does not hold or the form is wrong."""
 
     async def aclose(self) -> None: ...

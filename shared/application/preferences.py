@@ -1,13 +1,17 @@
-"""What customers asked us not to do: opt-outs by channel."""
+"""What customers asked us not to do: opt-outs by channel, told to a person or answered to a text."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+from shared.application.book import Book
 from shared.application.editing import EditStore, Expected, case_of, open_customer
+from shared.application.gateway import Reply
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Forbidden
 from shared.domain.announcement import Announcement
+from shared.domain.stop_words import asks_to_stop
 
 
 class PreferenceStore(EditStore, Protocol):
@@ -37,11 +41,38 @@ async def set_preference(
         return
     if was_out and not opted_out and not who.has(Role.SUPERVISOR, Role.COMPLIANCE):
         raise Forbidden("An opt-out is taken back by a supervisor or by compliance.")
-    await tx.put_preference(customer_id, channel, opted_out, source, who.subject)
+    await _put(tx, book, customer_id, channel, opted_out, source, who.subject)
+    await tx.save(book.changes)
+
+
+async def take_replies(work: Any, replies: Sequence[Reply]) -> int:
+    """Who answers that they want no more texts has opted out when this returns: each customer whom we write to under
+    that number, for nobody can tell which of them it was. The number of customers that were not out before."""
+    numbers = sorted({reply.sender for reply in replies if asks_to_stop(reply.text)})
+    if not numbers:
+        return 0
+    async with work() as tx:
+        owners: list[str] = await tx.owners_of_numbers(numbers)
+        book = Book(tx.now)
+        await tx.lock_customers(book, owners)
+        await tx.load_cases(book)
+        stopped = 0
+        for customer_id in book.customers:
+            out, _ = await tx.preference(customer_id, "sms")
+            if not out:
+                await _put(tx, book, customer_id, "sms", True, "sms_reply", "customer")
+                stopped += 1
+        await tx.save(book.changes)
+    return stopped
+
+
+async def _put(
+    tx: PreferenceStore, book: Book, customer_id: str, channel: str, opted_out: bool, source: str, by: str
+) -> None:
+    await tx.put_preference(customer_id, channel, opted_out, source, by)
     case_id = case_of(book, customer_id)
     data = {"channel": channel, "opted_out": opted_out, "source": source}
     told = {**data, "case_id": str(case_id) if case_id else None}
     kind = "arrears.case.contact_preference_changed.v1"
     book.changes.announce([Announcement("arrears.case", kind, customer_id, told)])
-    book.changes.record(customer_id, case_id, "preference.changed", data, who.subject)
-    await tx.save(book.changes)
+    book.changes.record(customer_id, case_id, "preference.changed", data, by)

@@ -23,6 +23,8 @@ from shared.domain.contact import (
     allowed_until,
     decide,
 )
+from shared.domain.contact_facts import Consent, PastContact, PreferredHours
+from shared.domain.contact_record import facts_to_document
 from shared.domain.hold import Hold, hold_facts
 
 RETRY_FACTS = timedelta(minutes=1)
@@ -80,6 +82,9 @@ class Desk:
     opted_out: set[str] = field(default_factory=set)
     contacts: dict[date, dict[str, int]] = field(default_factory=dict)
     last_contacts: dict[str, datetime] = field(default_factory=dict)
+    history: tuple[PastContact, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    preferred: tuple[PreferredHours, ...] = ()
     facts_pending: bool = False
     merged_away: bool = False
     debt: Debt | None = None
@@ -126,7 +131,7 @@ class Ruling:
         """What is stored with a message that this was decided on (L10)."""
         known = self._notes.get(channel)
         if known is None:
-            known = self._notes[channel] = explained(self.decision, self.facts, self.proposal.at, channel)
+            known = self._notes[channel] = explained(self.proposal, self.decision, self.facts, channel)
         return known
 
 
@@ -140,12 +145,19 @@ class Rulings:
 
     def ask(self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet) -> Ruling:
         facts = facts_of(desk, channel, reach, self.now)
+        if facts.history:  # then it matters whose number it is, and nobody else's past is the same
+            return self._decided(purpose, channel, desk, reach, rules, facts)
         key = (rules.label, channel, purpose, *alike_by(facts))
         known = self._known.get(key)
         if known is None:
-            proposal = Proposal(channel, purpose, self.now, desk.customer_id, str(reach.point_id))
-            known = self._known[key] = Ruling(proposal, facts, rules, decide(proposal, facts, rules))
+            known = self._known[key] = self._decided(purpose, channel, desk, reach, rules, facts)
         return known
+
+    def _decided(
+        self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet, facts: ContactFacts
+    ) -> Ruling:
+        proposal = Proposal(channel, purpose, self.now, desk.customer_id, str(reach.point_id))
+        return Ruling(proposal, facts, rules, decide(proposal, facts, rules))
 
 
 def alike_by(facts: ContactFacts) -> list[Any]:
@@ -233,14 +245,21 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Ruli
     return refused or Drop("no channel left")
 
 
-def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFacts:
+class Sourced(Protocol):
+    """A contact point, as far as the gate has to know it."""
+
+    @property
+    def source(self) -> str: ...
+
+
+def facts_of(desk: Desk, channel: str, reach: Sourced | None, now: datetime) -> ContactFacts:
     """What the gate has to know, as it stands: reserving another contact on the desk does not change it."""
     today = local_date(now, desk.zone) if desk.zone else None
     contacts = {day: dict(counts) for day, counts in desk.contacts.items()} if desk.contacts else _NO_CONTACTS
     return ContactFacts(
         zone=desk.zone,
         jurisdiction=desk.jurisdiction,
-        point_source=reach.source,
+        point_source=None if reach is None else reach.source,
         point_usable=True,
         reserved_today=contacts.get(today, _NONE) if today else _NONE,
         last_contact_at=desk.last_contacts.get(channel),
@@ -248,6 +267,9 @@ def facts_of(desk: Desk, channel: str, reach: Reach, now: datetime) -> ContactFa
         holds=hold_facts(desk.holds, now) if desk.holds else (),
         facts_pending=desk.facts_pending,
         reserved_on=contacts,
+        history=desk.history,
+        consents=desk.consents,
+        preferred=desk.preferred,
     )
 
 
@@ -258,27 +280,20 @@ def reserve(desk: Desk, channel: str, now: datetime, today: date) -> None:
     desk.last_contacts[channel] = now
 
 
-def explained(decision: Decision, facts: ContactFacts, at: datetime, channel: str | None) -> dict[str, Any]:
-    """The decision with what it saw, enough to replay it: stored with the message (L10)."""
+def explained(proposal: Proposal, decision: Decision, facts: ContactFacts, channel: str | None) -> dict[str, Any]:
+    """The decision with what it saw, enough to take it again: stored with the message (L10). ``channel`` is the one it
+    goes by; none while it waits or when it is dropped."""
+    asked = {"channel": proposal.channel, "purpose": proposal.purpose, "at": proposal.at.isoformat()}
+    if facts.history:  # only then does it matter which number or address it was
+        asked["contact_point_id"] = str(proposal.contact_point_id)
     return {
-        "at": at.isoformat(),
+        "at": proposal.at.isoformat(),
         "channel": channel,
         "outcome": decision.outcome,
         "until": decision.until.isoformat() if decision.until else None,
         "release": decision.release,
         "rule_set": decision.rule_set,
         "fired": [[one.rule_id, one.outcome, one.until.isoformat() if one.until else None] for one in decision.fired],
-        "facts": {
-            "zone": facts.zone,
-            "jurisdiction": facts.jurisdiction,
-            "point_source": facts.point_source,
-            "reserved_today": dict(facts.reserved_today),
-            "last_contact_at": facts.last_contact_at.isoformat() if facts.last_contact_at else None,
-            "opted_out": sorted(channel for channel, _ in facts.opted_out),
-            "holds": [
-                [hold.kind, sorted(hold.allowed_purposes), hold.until.isoformat() if hold.until else None]
-                for hold in facts.holds
-            ],
-            "facts_pending": facts.facts_pending,
-        },
+        "proposal": asked,
+        "facts": facts_to_document(facts),
     }

@@ -50,6 +50,11 @@ def history_from_document(document: object, path: str = "history") -> tuple[Past
     return history
 
 
+def plain(value: Any) -> Any:
+    """One value of a fact, as documents write it. Raises TypeError for what is no fact."""
+    return _written(value)
+
+
 def _fields_of(record: Any) -> Document:
     written = {}
     for each in fields(record):

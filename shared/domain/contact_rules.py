@@ -11,10 +11,12 @@ from typing import Any
 
 from shared.domain.contact_checks import Addressees, MandatoryFacts
 from shared.domain.contact_facts import Channel, ContactFacts, Proposal, Purpose, Target
+from shared.domain.contact_legal_checks import ProvedLost
 from shared.domain.contact_moment import Check
 from shared.domain.contact_named_facts import NAMED, Form
 from shared.domain.contact_rule_kinds import KINDS, NEVER_ABSENT
 from shared.domain.document import DocumentError, Section, content_hash
+from shared.domain.lost_contact import Triggers
 from shared.domain.template_lint import TextRule, read_text_rule
 
 STRENGTHS = frozenset({"L", "N", "G", "g", "C", "E"})
@@ -164,6 +166,11 @@ class RuleSet:
                 self._asked.clear()
             self._asked[key] = found
         return found
+
+    def lost_triggers(self, on: date) -> Triggers | None:
+        """What makes a debtor lost by the rules in force on a date; None where they do not say."""
+        found = [rule.check for rule in self.rules if isinstance(rule.check, ProvedLost) and rule.in_force(on)]
+        return found[0].triggers if found else None
 
     def rule(self, rule_id: str, on: date | None = None) -> Rule:
         """The rule of this id: the version in force ``on`` a date, or the newest. Raises KeyError."""

@@ -68,6 +68,13 @@ OPT_OUT = """
     values ('C1', '{0}', true, 'customer', 'op', '{1}');
 """
 
+PERMIT = """
+    insert into contact_permits (permit_id, customer_id, channel, purpose, target, account_ids, party, state, decision,
+        asked_by, asked_at, expires_at)
+    select gen_random_uuid(), 'C1', 'phone', 'dunning', 'debtor', '[]', 'bank', '{0}', {1}, 'op',
+        '2026-05-25 11:00+08', '2026-05-25 11:10+08' from messages;
+"""
+
 # What the question asks -> how to break it.
 VIOLATIONS = {
     "an inbound event is on record without a final answer": "update inbox set answer = null where consumer = 'intake'",
@@ -127,6 +134,18 @@ VIOLATIONS = {
     "a next step is planned that no timer will bring": "delete from timers where kind = 'follow_up'",
     "a message was tried again while the provider may have had it": attempt(),
     "an attempt that may have reached somebody is not counted": "update contact_ledger set state = 'released'",
+    "a contact that a person made, or may have made, is not counted": """
+        insert into contact_attempts (attempt_id, contact_id, customer_id, channel, purpose, target, account_ids, party,
+            outcome, at, recorded_at, recorded_by)
+        select gen_random_uuid(), gen_random_uuid(), 'C1', 'phone', 'dunning', 'debtor', '[]', 'agency', 'busy', now,
+            now, 'op' from business_clock;
+        """,
+    "a permit ran out an hour ago and still passes for reserved": PERMIT.format("granted", "decision")
+    + """
+        insert into contact_ledger (attempt_id, customer_id, channel, purpose, local_date, at, state, made_by)
+        select permit_id, 'C1', 'phone', 'dunning', '2026-05-25', asked_at, 'reserved', 'permit' from contact_permits;
+        """,
+    "a permit was answered, and no known rules say why": PERMIT.format("refused", """'{"rule_set": "cn@0:0000"}'"""),
     "a contact is over the daily cap of its rules": "".join(
         attempt(f"2026-05-25 1{number}:30+08", "accepted", number) for number in (2, 3, 4)
     ),

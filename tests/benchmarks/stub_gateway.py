@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from shared.application.gateway import GatewayFacts, Outcome, OutcomeKind, Receipt, Submission
+from shared.application.gateway import Callback, GatewayFacts, Outcome, OutcomeKind, Receipt, Submission
 
 
 class StubGateway:
@@ -39,8 +39,8 @@ class StubGateway:
     async def query(self, references: Sequence[str]) -> dict[str, Receipt | None]:
         return {}
 
-    def receipts(self, body: bytes, headers: Mapping[str, str]) -> list[Receipt]:
-        return []
+    def callback(self, body: bytes, headers: Mapping[str, str]) -> Callback:
+        return Callback([], [])
 
     async def aclose(self) -> None:
         return None

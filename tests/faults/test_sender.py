@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.postgres import invariants
+from shared.adapters.postgres.replay import replay_newest
 from shared.application.book import Book
 from shared.application.complaints import ComplaintDesk, NewComplaint
 from shared.application.doubts import decide_doubt
@@ -415,3 +416,22 @@ class Waiting:
     def __init__(self, **fields: object) -> None:
         self.id, self.source, self.type = fields["id"], fields["source"], fields["type"]
         self.envelope = b"{}"
+
+
+async def test_what_the_sender_decided_comes_out_the_same_when_decided_again(out: Outbound) -> None:
+    await out.overdue("C1", "C2")
+    sent, waiting = await out.plan("C1"), await out.plan("C2")
+    await out.loop().send_once()
+    await out.move_clock(LAST_SECOND + timedelta(seconds=1))
+    late = await out.plan("C2")
+    await out.loop().send_once()
+    assert [(await out.message(key))["state"] for key in (sent, waiting, late)] == ["done", "done", "deferred"]
+    async with out.bank.pool.acquire() as conn:
+        assert await replay_newest(conn, 10) == (3, [])
+        await conn.execute(
+            "update messages set decision = jsonb_set(decision, '{facts,zone}', $2) where message_id = $1",
+            late,
+            "Asia/Tokyo",
+        )
+        _, (different,) = await replay_newest(conn, 10)
+    assert different.stored.key == str(late)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -90,6 +90,9 @@ class Candidate(BaseModel):
         description="due_now, next, later, held, not_applicable, already_taken, or the state that is on record"
     )
     reason: str | None
+    gate: list[GateView] = Field(
+        default=[], description="Of a message that is not sent now: each channel, asked at the instant it would be due"
+    )
 
 
 class HoldLine(BaseModel):
@@ -109,10 +112,26 @@ class FiredRule(BaseModel):
     strength: str
 
 
+class FactChange(BaseModel):
+    path: str
+    to: Any = Field(json_schema_extra={"type": ["string", "number", "boolean", "array", "object", "null"]})
+
+
+class SmallestChange(BaseModel):
+    """What would have to be otherwise for the contact to be allowed, and from when it is then."""
+
+    releases: list[str]
+    changes: list[FactChange]
+    until: datetime | None
+    complete: bool = Field(description="false: some of it has to be found out first, or can not be changed")
+
+
 class GateView(BaseModel):
-    """What the contact rules say of one channel at the instant of the next step. ``reason`` when they are not asked."""
+    """What the contact rules say of one channel at the instant of a step. ``reason`` when they are not asked."""
 
     channel: str
+    earliest: datetime | None = Field(description="First instant at which it is permitted, as things stand")
+    lift: SmallestChange | None = Field(description="Where refused: the smallest change of facts that would do")
     outcome: Literal["allow", "defer", "forbid"]
     until: datetime | None
     release: str | None

@@ -10,11 +10,14 @@ from typing import Any
 import orjson
 
 from shared.adapters.postgres.laws import QUESTIONS, Question
+from shared.adapters.postgres.replay import replay_newest
 
 LAWS = tuple(dict.fromkeys(question.law for question in sorted(QUESTIONS, key=lambda each: int(each.law[1:]))))
 """The laws that can be asked of live data."""
 
 SAMPLE = 10
+REPLAYED = 200  # decisions a run: the newest, some fifty milliseconds
+OTHERWISE = "a stored decision, taken again, comes out otherwise"
 
 _CLOCK = """
     select coalesce(manual.now, clock_timestamp()) as now, manual.now is not null as manual,
@@ -45,8 +48,18 @@ async def check(conn: Any, *, since: datetime | None = None) -> list[Finding]:
     on, and in what the passing of time breaks. Writes ``invariant_runs``: one row per law, whether it holds or not."""
     now = await conn.fetchval(f"select now from ({_CLOCK}) clock")  # noqa: S608 - constants only
     found = [finding for question in QUESTIONS if (finding := await _ask(conn, question, since)) is not None]
+    found += await _replayed(conn, since)
     await _keep(conn, now, found)
     return found
+
+
+async def _replayed(conn: Any, since: datetime | None) -> list[Finding]:
+    """The one question that no statement can answer: do stored decisions come out the same when taken again?"""
+    _, different = await replay_newest(conn, REPLAYED, since=since)
+    if not different:
+        return []
+    keys = sorted(each.stored.key for each in different)
+    return [Finding("L10", OTHERWISE, len(different), tuple(keys[:SAMPLE]))]
 
 
 async def _ask(conn: Any, question: Question, since: datetime | None) -> Finding | None:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from shared.adapters.postgres.contact_event_store import ContactEventTables
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.timer_store import TimerTables
 from shared.adapters.postgres.word_lists import listed, words_of
@@ -54,7 +55,7 @@ _MARK = """
 """
 
 
-class MessageTables(TimerTables):
+class MessageTables(ContactEventTables, TimerTables):
     async def add_messages(self, messages: Sequence[NewMessage]) -> None:
         if not messages:
             return
@@ -179,7 +180,7 @@ class MessageTables(TimerTables):
         rows = await self.conn.fetch(
             """
             select customer_id, local_date, channel, count(*), max(at) from contact_ledger
-            where customer_id = any($1::text[]) and local_date >= $2 and state <> 'released'
+            where customer_id = any($1::text[]) and local_date >= $2 and state <> 'released' and made_by = 'message'
             group by customer_id, local_date, channel
             """,
             list(person),
@@ -190,6 +191,7 @@ class MessageTables(TimerTables):
             counts = desk.contacts.setdefault(row[1], {})
             counts[row[2]] = counts.get(row[2], 0) + row[3]
             desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
+        await self.load_contact_events(desks, person)
 
     async def _merged_into(self, ids: list[str]) -> dict[str, str]:
         """Customers that were merged away into ``ids``, directly or by way of others, and who they are now."""

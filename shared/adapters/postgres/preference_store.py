@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.adapters.postgres.session import Session
 
 
@@ -29,3 +31,17 @@ class PreferenceTables(Session):
             actor,
             self.now,
         )
+
+    async def owners_of_numbers(self, numbers: Sequence[str]) -> list[str]:
+        """Customers who have one of these numbers on file, in whatever spelling the provider gave it."""
+        keys = []
+        for number in numbers:
+            try:
+                keys.append(self.cipher.blind("mobile", self.normalise("mobile", number)))
+            except ValueError:  # a short code, or nobody's number
+                continue
+        rows = await self.conn.fetch(
+            "select distinct customer_id from contact_points where value_bidx = any($1::bytea[]) order by customer_id",
+            keys,
+        )
+        return [row[0] for row in rows]

@@ -9,14 +9,12 @@ from typing import Any
 
 from shared.adapters.postgres.book_store import BookTables
 from shared.adapters.postgres.casework_store import CaseworkTables
-from shared.adapters.postgres.complaint_store import ComplaintTables
-from shared.adapters.postgres.hold_store import HoldTables
 from shared.adapters.postgres.housekeeping_store import HousekeepingTables
 from shared.adapters.postgres.import_store import ImportTables
 from shared.adapters.postgres.inbox_store import InboxTables
 from shared.adapters.postgres.message_store import MessageTables
 from shared.adapters.postgres.planning_store import PlanningTables
-from shared.adapters.postgres.preference_store import PreferenceTables
+from shared.adapters.postgres.protecting_stores import ProtectingTables
 from shared.adapters.postgres.save import SaveTables
 from shared.adapters.postgres.scoping import ScopeTables
 from shared.adapters.postgres.session import Cipher, Normaliser
@@ -34,9 +32,7 @@ class PostgresTransaction(
     ImportTables,
     HousekeepingTables,
     ScopeTables,
-    HoldTables,
-    ComplaintTables,
-    PreferenceTables,
+    ProtectingTables,
     CaseworkTables,
     WorklistTables,
 ):

@@ -238,7 +238,7 @@ def callback_headers(body: bytes, now: float | None = None, secret: str = DEVELO
 def test_a_signed_callback_is_read() -> None:
     gateway = gateway_at("http://127.0.0.1:1")
     body = receipt_body(status="undelivered", code="blacklisted", unknown_field=1)
-    [receipt] = gateway.receipts(body, {name.lower(): value for name, value in callback_headers(body).items()})
+    [receipt] = gateway.callback(body, {name.lower(): value for name, value in callback_headers(body).items()}).receipts
     assert (receipt.reference, receipt.status, receipt.error) == (
         "r-1",
         ReceiptStatus.UNDELIVERED,
@@ -250,9 +250,9 @@ def test_a_signed_callback_is_read() -> None:
 def test_callbacks_may_have_a_secret_of_their_own() -> None:
     gateway = gateway_at("http://127.0.0.1:1", sms_callback_secret="other")
     body = receipt_body()
-    assert gateway.receipts(body, callback_headers(body, secret="other"))
+    assert gateway.callback(body, callback_headers(body, secret="other")).receipts
     with pytest.raises(CallbackRefused):
-        gateway.receipts(body, callback_headers(body))
+        gateway.callback(body, callback_headers(body))
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_callbacks_may_have_a_secret_of_their_own() -> None:
 def test_a_callback_of_the_wrong_form_is_refused_without_its_content(body: bytes) -> None:
     gateway = gateway_at("http://127.0.0.1:1")
     with pytest.raises(CallbackRefused, match="not what was agreed"):
-        gateway.receipts(body, callback_headers(body))
+        gateway.callback(body, callback_headers(body))
 
 
 def test_a_callback_that_is_not_signed_or_too_old_is_refused() -> None:
@@ -287,7 +287,7 @@ def test_a_callback_that_is_not_signed_or_too_old_is_refused() -> None:
         callback_headers(body) | {"X-Signature": "ü"},
     ):
         with pytest.raises(CallbackRefused):
-            gateway.receipts(body, headers)
+            gateway.callback(body, headers)
 
 
 def test_the_error_table_never_calls_a_doubt_unsent() -> None:

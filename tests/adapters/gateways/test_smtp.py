@@ -230,7 +230,7 @@ async def test_an_address_outside_ascii_needs_a_server_that_takes_it(sandbox: Ru
 async def test_mail_has_no_callbacks(sandbox: Running) -> None:
     async with gateway_at(sandbox.smtp_port) as gateway:
         with pytest.raises(CallbackRefused):
-            gateway.receipts(b"{}", {})
+            gateway.callback(b"{}", {})
 
 
 class Relay:

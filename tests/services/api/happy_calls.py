@@ -33,6 +33,11 @@ PROMISE = {
     "channel": "phone",
     "waive": ["open-already"],
 }
+PERMIT = {"customer_id": "C5", "channel": "letter", "purpose": "service", "manner": {"public_posting": False}}
+ATTEMPT = {"customer_id": "C5", "channel": "phone", "outcome": "right_party", "effective_talk": True}
+HOURS = {"customer_id": "C5", "kind": "preferred", "from_time": "18:00", "to_time": "20:00"}
+FRIEND = {"customer_id": "C5", "relation": "contact_person", "kind": "mobile", "value": "+8613800009999",
+          "source": "contract"}  # fmt: skip
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
 EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
 PREVIEW = {"language": "en", "channel": "sms"}
@@ -95,6 +100,14 @@ def taken_work(office: Office) -> Params:
     return found
 
 
+def a_granted_permit(office: Office) -> Params:
+    """To call somebody whom nobody has talked to today."""
+    points = office.read("/v1/customers/C4")["contact_points"]
+    point = next(each["point_id"] for each in points if each["kind"] == "mobile")
+    asked = {"customer_id": "C4", "channel": "phone", "contact_point_id": point}
+    return made("/v1/contact-permits", "permit_id", asked)(office)
+
+
 def noted_case(office: Office) -> Params:
     case = a_case(office)["case_id"]
     note = office.call("POST", f"/v1/cases/{case}/notes", *EVERYBODY, json={"text": "Calls back."}).json()
@@ -138,10 +151,14 @@ an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", 
 a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
 PROMISE_AT = "/v1/promises/{promise_id}"
+some_hours = made("/v1/contact-hours", "hours_id", HOURS)
+a_friend = made("/v1/third-parties", "person_id", FRIEND | {"value": "+8613800009998"})
+a_permit = made("/v1/contact-permits", "permit_id", PERMIT)
 CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
-WORK, HOLD_AT, PREFERENCE = (
+WORK, HOLD_AT, PERMIT_AT, PREFERENCE = (
     "/v1/worklists/{item_id}",
     "/v1/holds/{hold_id}",
+    "/v1/contact-permits/{permit_id}",
     "/v1/customers/{customer_id}/preferences/{channel}",
 )
 R = Role
@@ -219,6 +236,21 @@ HAPPY: dict[str, Happy] = {
     "listPromises": Happy(R.COLLECTOR, query={"state": "open"}),
     "getPromise": Happy(R.AUDITOR, a_promise),
     "cancelPromise": Happy(R.COLLECTOR, a_promise, {"reason": "mistake"}, edits=PROMISE_AT),
+    "askContactPermit": Happy(R.COLLECTOR, body=PERMIT),
+    "listContactPermits": Happy(R.AUDITOR, query={"customer_id": "C5"}),
+    "getContactPermit": Happy(R.COMPLIANCE, a_permit),
+    "releaseContactPermit": Happy(R.COLLECTOR, a_granted_permit, {"reason": "line_was_down"}, edits=PERMIT_AT),
+    "recordContactAttempt": Happy(R.COLLECTOR, body=ATTEMPT),
+    "listContactAttempts": Happy(R.OPERATIONS, query={"permitted": "false"}),
+    "getContactAttempt": Happy(R.AUDITOR, made("/v1/contact-attempts", "attempt_id", ATTEMPT)),
+    "addContactHours": Happy(R.COLLECTOR, body=HOURS),
+    "listContactHours": Happy(R.AUDITOR, query={"in_force": "true"}),
+    "getContactHours": Happy(R.COLLECTOR, some_hours),
+    "withdrawContactHours": Happy(R.COLLECTOR, some_hours, edits="/v1/contact-hours/{hours_id}"),
+    "noteThirdParty": Happy(R.COLLECTOR, body=FRIEND),
+    "listThirdParties": Happy(R.OPERATIONS, query={"refused": "false"}),
+    "getThirdParty": Happy(R.COMPLIANCE, a_friend),
+    "refuseToBeContacted": Happy(R.COLLECTOR, a_friend, {"source": "call"}, edits="/v1/third-parties/{person_id}"),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),

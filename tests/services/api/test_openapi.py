@@ -17,6 +17,7 @@ TYPED = ("type", "$ref", "anyOf", "oneOf", "allOf", "const", "enum")
 # What is of no fixed shape: another's document, or one that is shown as it is on record.
 FREE = {
     "AuditOut.detail",
+    "DecisionOut.facts",
     "HistoryEntry.reported",
     "MessageOut.decision",
     "PolicyOut.document",

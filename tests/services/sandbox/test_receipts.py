@@ -29,7 +29,7 @@ class Listener:
         body = await reader.readexactly(int(next(v for k, v in headers.items() if k.lower() == "content-length")))
         self.posts += 1
         if self.status.startswith(b"2"):
-            self.receipts += self._gateway.receipts(body, headers)
+            self.receipts += self._gateway.callback(body, headers).receipts
         writer.write(b"HTTP/1.1 " + self.status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
         writer.close()

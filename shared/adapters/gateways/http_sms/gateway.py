@@ -15,14 +15,15 @@ from shared.adapters.gateways.http_sms.signature import SignatureRefused, signed
 from shared.adapters.gateways.http_sms.wire import (
     WireError,
     read_answers,
+    read_callback,
     read_code,
     read_found,
-    read_receipts,
     write_messages,
     write_query,
 )
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.application.gateway import (
+    Callback,
     CallbackRefused,
     ErrorClass,
     GatewayFacts,
@@ -153,7 +154,7 @@ class HttpSmsGateway:
                 continue
         return found
 
-    def receipts(self, body: bytes, headers: Mapping[str, str]) -> list[Receipt]:
+    def callback(self, body: bytes, headers: Mapping[str, str]) -> Callback:
         if len(body) > MAX_CALLBACK:
             raise CallbackRefused("too long")
         try:
@@ -161,7 +162,7 @@ class HttpSmsGateway:
         except SignatureRefused as refused:
             raise CallbackRefused(f"the {refused} does not hold") from refused
         try:
-            return read_receipts(body)
+            return read_callback(body)
         except WireError as error:
             raise CallbackRefused(str(error)) from error
 

@@ -9,7 +9,16 @@ from typing import Annotated
 import msgspec
 
 from shared.adapters.gateways.http_sms.errors import BY_CODE, of_item
-from shared.application.gateway import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus, Submission
+from shared.application.gateway import (
+    Callback,
+    ErrorClass,
+    Outcome,
+    OutcomeKind,
+    Receipt,
+    ReceiptStatus,
+    Reply,
+    Submission,
+)
 
 Text = Annotated[str, msgspec.Meta(max_length=128)]
 
@@ -33,8 +42,17 @@ class _Report(msgspec.Struct, frozen=True):
     code: Text | None = None
 
 
+class _Reply(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+    sender: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    text: Annotated[str, msgspec.Meta(max_length=2_000)]
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class _Reports(msgspec.Struct, frozen=True):
-    receipts: Annotated[list[_Report], msgspec.Meta(max_length=5_000)]
+    """Delivery reports, texts that people sent to our number, or both."""
+
+    receipts: Annotated[list[_Report], msgspec.Meta(max_length=5_000)] | msgspec.UnsetType = msgspec.UNSET
+    replies: Annotated[list[_Reply], msgspec.Meta(max_length=5_000)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -120,12 +138,18 @@ def read_found(body: bytes, asked: Sequence[str]) -> Mapping[str, Receipt | None
     return known
 
 
-def read_receipts(body: bytes) -> list[Receipt]:
-    """Raises WireError when any of them is wrong: a batch is taken whole or not at all."""
+def read_callback(body: bytes) -> Callback:
+    """Raises WireError when anything in it is wrong: a batch is taken whole or not at all."""
     try:
-        return [_receipt(report) for report in _read_reports(body).receipts]
+        found = _read_reports(body)
     except msgspec.DecodeError as error:
         raise WireError("the receipts are not what was agreed") from error
+    if found.receipts is msgspec.UNSET and found.replies is msgspec.UNSET:
+        raise WireError("there are neither receipts nor replies in it")
+    receipts = [] if found.receipts is msgspec.UNSET else [_receipt(report) for report in found.receipts]
+    told = [] if found.replies is msgspec.UNSET else found.replies
+    replies = [Reply(each.sender, each.text, each.at) for each in told]
+    return Callback(receipts, replies)
 
 
 def _receipt(report: _Report) -> Receipt:

@@ -15,6 +15,7 @@ from shared.adapters.gateways.smtp.errors import Point, Reply, outcome_of
 from shared.adapters.gateways.smtp.message import Mail, MailRefused, Sender, write_mail
 from shared.adapters.gateways.smtp.session import Session
 from shared.application.gateway import (
+    Callback,
     CallbackRefused,
     ErrorClass,
     GatewayFacts,
@@ -143,7 +144,7 @@ class SmtpGateway:
         """SMTP can not be asked."""
         return {}
 
-    def receipts(self, body: bytes, headers: Mapping[str, str]) -> list[Receipt]:
+    def callback(self, body: bytes, headers: Mapping[str, str]) -> Callback:
         """A mail relay calls nobody back; bounces come by mail."""
         raise CallbackRefused("there are no callbacks for mail")
 

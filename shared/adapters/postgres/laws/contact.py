@@ -11,25 +11,28 @@ _ALLOWED = ", ".join(
     for kind, effect in EFFECTS.items()
 )
 
-# A message's decision names the rule set it was made under by its hash, or by a label "name@version:hash prefix".
-_NAMED_RULES = """
-    r.hash = m.decision ->> 'rule_set'
-    or starts_with(r.hash, nullif(split_part(m.decision ->> 'rule_set', ':', 2), ''))
+# A decision names the rule set it was made under by its hash, or by a label "name@version:hash prefix".
+_NAMED = """
+    r.hash = {0} ->> 'rule_set' or starts_with(r.hash, nullif(split_part({0} ->> 'rule_set', ':', 2), ''))
 """
+_NAMED_RULES = _NAMED.format("m.decision")
 
-# Each contact that counts, with the rules it was made under: those its message names, else the newest of the place.
+# Each contact that counts, with the rules it was made under: those its message or permit names, else the newest of the
+# place.
 # The zone is the one the decision saw, where it says so: a customer may have moved since.
 _CONTACTS = f"""
     select l.attempt_id, l.customer_id, l.channel, l.purpose, l.local_date, l.at, rules.hash, rules.document,
-           coalesce(m.decision -> 'facts' ->> 'zone', c.time_zone) as zone
+           coalesce(said.decision -> 'facts' ->> 'zone', c.time_zone) as zone
     from contact_ledger l
     join customers c on c.customer_id = l.customer_id
     left join attempts a on a.attempt_id = l.attempt_id
     left join messages m on m.message_id = a.message_id
+    left join contact_permits p on p.permit_id = l.attempt_id
+    cross join lateral (select coalesce(m.decision, p.decision) as decision) said
     left join lateral (
         select r.hash, r.document from rule_sets r
-        where {_NAMED_RULES} or r.jurisdiction = c.jurisdiction
-        order by ({_NAMED_RULES}) is true desc, r.loaded_at desc limit 1
+        where {_NAMED.format("said.decision")} or r.jurisdiction = c.jurisdiction
+        order by ({_NAMED.format("said.decision")}) is true desc, r.loaded_at desc limit 1
     ) rules on true
     where l.state <> 'released'
 """  # noqa: S608 - constants only
@@ -72,6 +75,27 @@ CONTACT = (
         select a.attempt_id::text as subject, a.marked_at as at from attempts a
         where a.state not in ('released', 'rejected')
           and not exists (select from contact_ledger l where l.attempt_id = a.attempt_id and l.state <> 'released')
+        """,
+    ),
+    Question(
+        "L4",
+        "a contact that a person made, or may have made, is not counted",
+        """
+        select told.contact_id::text as subject, told.at from (
+            select contact_id, at from contact_attempts where outbound
+            union all
+            select permit_id, asked_at from contact_permits where state in ('granted', 'lapsed', 'used')
+        ) told
+        where not exists (
+            select from contact_ledger l where l.attempt_id = told.contact_id and l.state <> 'released')
+        """,
+    ),
+    Question(
+        "L4",
+        "a permit ran out an hour ago and still passes for reserved",
+        """
+        select p.permit_id::text as subject, null::timestamptz as at from contact_permits p cross join clock
+        where p.state = 'granted' and p.expires_at < clock.now - interval '1 hour'
         """,
     ),
     Question(
@@ -175,6 +199,14 @@ CONTACT = (
         select m.message_id::text as subject, m.updated_at as at from messages m
         where exists (select from attempts a where a.message_id = m.message_id)
           and not exists (select from rule_sets r where {_NAMED_RULES})
+        """,  # noqa: S608 - constants only
+    ),
+    Question(
+        "L10",
+        "a permit was answered, and no known rules say why",
+        f"""
+        select p.permit_id::text as subject, p.asked_at as at from contact_permits p
+        where not exists (select from rule_sets r where {_NAMED.format("p.decision")})
         """,  # noqa: S608 - constants only
     ),
     Question(

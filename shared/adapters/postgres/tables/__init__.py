@@ -1,6 +1,25 @@
 """The schema: every table of the product, declared once."""
 
-from shared.adapters.postgres.tables import accounts, agreements, cases, customers, governance, messages, transport
+from shared.adapters.postgres.tables import (
+    accounts,
+    agreements,
+    cases,
+    contacts,
+    customers,
+    governance,
+    messages,
+    transport,
+)
 from shared.adapters.postgres.tables.columns import metadata
 
-__all__ = ["accounts", "agreements", "cases", "customers", "governance", "messages", "metadata", "transport"]
+__all__ = [
+    "accounts",
+    "agreements",
+    "cases",
+    "contacts",
+    "customers",
+    "governance",
+    "messages",
+    "metadata",
+    "transport",
+]

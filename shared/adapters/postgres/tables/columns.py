@@ -14,6 +14,7 @@ from sqlalchemy import Date as _Date
 from sqlalchemy import DateTime as _DateTime
 from sqlalchemy import Integer as _Integer
 from sqlalchemy import Text as _Text
+from sqlalchemy import Time as _Time
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as _UUID
 from sqlmodel import Field, SQLModel
@@ -86,8 +87,18 @@ def flag(*, default: str = "false") -> Any:
     return _column(_Boolean, null=False, pk=False, default=default)
 
 
+def maybe() -> Any:
+    """Yes, no, or not known."""
+    return _column(_Boolean, null=True, pk=False, default=None)
+
+
 def instant(*, null: bool = False, default: str | None = None) -> Any:
     return _column(_DateTime(timezone=True), null=null, pk=False, default=default)
+
+
+def clock() -> Any:
+    """A local time of day."""
+    return _column(_Time, null=False, pk=False, default=None)
 
 
 def day(*, null: bool = False, pk: bool = False) -> Any:

@@ -98,11 +98,13 @@ class AttemptRow(Table, table=True):
 
 
 class ContactLedgerRow(Table, table=True):
-    """Contacts counted against the caps; reserved in the transaction that marks the attempt."""
+    """Contacts counted against the caps, of all channels and parties. Reserved in the transaction that marks an attempt
+    of a message or grants a permit; one that was made without asking is entered when it is told."""
 
     __tablename__ = "contact_ledger"
     __table_args__ = (
         one_of("state", "reserved", "committed", "unknown", "released"),
+        one_of("made_by", "message", "permit", "attempt"),
         Index(None, "customer_id", "local_date"),
     )
 
@@ -113,3 +115,4 @@ class ContactLedgerRow(Table, table=True):
     local_date: Any = day()
     at: Any = instant()
     state: str = words()
+    made_by: str = words(default="'message'")

@@ -1,0 +1,90 @@
+"""The event table of the contact gate: contacts that people, diallers and the debtors themselves made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from shared.adapters.postgres.session import Session
+from shared.application.sending_desk import Desk
+from shared.domain.contact_facts import Consent, PastContact, PreferredHours, Target
+
+LOOKED_BACK = timedelta(days=62)
+"""Longer than any rule of any pack counts (30 calendar dates), and enough to see a debtor getting lost."""
+
+_EVENTS = """
+    select l.customer_id, coalesce(a.at, l.at) as at, l.channel, l.purpose, true as outbound,
+           coalesce(a.target, p.target) as target, coalesce(a.person_id, p.person_id) as person_id,
+           coalesce(a.point_id, p.point_id) as point_id, coalesce(a.account_ids, p.account_ids) as account_ids,
+           coalesce(a.party, p.party) as party, a.answered_by, a.connected, a.effective_talk, a.talk_seconds,
+           coalesce(a.announcement, p.announcement) as announcement
+    from contact_ledger l
+    left join contact_permits p on p.permit_id = l.attempt_id
+    left join contact_attempts a on a.contact_id = l.attempt_id
+    where l.customer_id = any($1::text[]) and l.local_date >= $2 and l.state <> 'released' and l.made_by <> 'message'
+    union all
+    select a.customer_id, a.at, a.channel, a.purpose, false, a.target, a.person_id, a.point_id, a.account_ids, null,
+           a.answered_by, a.connected, a.effective_talk, a.talk_seconds, a.announcement
+    from contact_attempts a
+    where a.customer_id = any($1::text[]) and a.at >= $2 and not a.outbound
+    order by 2, 1
+"""
+
+
+class ContactEventTables(Session):
+    async def load_contact_events(self, desks: Mapping[str, Desk], person: Mapping[str, str]) -> None:
+        """Fill ``history`` of the desks. ``person`` maps each customer id to who it was merged into, or to nothing.
+
+        What the sender sends is not among them: it is counted by day (``Desk.contacts``), and both are added up."""
+        rows = await self.conn.fetch(_EVENTS, list(person), (self.now - LOOKED_BACK).date())
+        found: dict[str, list[PastContact]] = {}
+        for row in rows:
+            found.setdefault(person[row[0]] or row[0], []).append(_event(row))
+        for customer_id, history in found.items():
+            desks[customer_id].history = tuple(history)
+        await self._load_hours(desks)
+
+    async def _load_hours(self, desks: Mapping[str, Desk]) -> None:
+        """What the people agreed to and asked for, in force now."""
+        rows = await self.conn.fetch(
+            """
+            select customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at
+            from contact_hours
+            where customer_id = any($1::text[]) and withdrawn_at is null and starts_at <= $2
+              and (ends_at is null or ends_at > $2)
+            order by recorded_at, hours_id
+            """,
+            list(desks),
+            self.now,
+        )
+        for customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at in rows:
+            desk = desks[customer_id]
+            if kind == "preferred":
+                wanted = PreferredHours(channel, from_time, to_time, frozenset(weekdays))
+                desk.preferred = (*desk.preferred, wanted)
+            else:
+                agreed = Consent(channel, from_time, to_time, starts_at, ends_at, given_by=given_by, proof=proof)
+                desk.consents = (*desk.consents, agreed)
+
+
+def _event(row: Sequence[Any]) -> PastContact:
+    _, at, channel, purpose, outbound, target, person_id, point_id, accounts, party, *spoken, announcement = row
+    answered_by, connected, effective_talk, talk_seconds = spoken
+    reached_at = point_id if target == Target.DEBTOR else person_id  # a third party goes by their own id
+    return PastContact(
+        at=at,
+        channel=channel,
+        purpose=purpose,
+        outbound=outbound,
+        target=target,
+        person_id=None if person_id is None else str(person_id),
+        contact_point_id=None if reached_at is None else str(reached_at),
+        debts=frozenset(accounts),
+        initiator=party,
+        answered_by=answered_by,
+        connected=connected,
+        effective_talk=effective_talk,
+        talk_seconds=talk_seconds,
+        announcement=announcement,
+    )

@@ -1,0 +1,62 @@
+"""Take stored decisions again, from the facts and rules they were taken from: the answer has to be the same (L10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.contact import Decision, RuleSet, decide
+from shared.domain.contact_record import facts_from_document, proposal_from_document
+from shared.domain.document import DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """``about`` is ``message`` or ``permit``; ``decision`` as it was written."""
+
+    about: str
+    key: str
+    customer_id: str
+    decision: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """A stored decision that does not come out as it did, or can not be taken again; ``why`` in a word."""
+
+    stored: Stored
+    why: str
+
+
+def replay(stored: Stored, rules_of: Callable[[str], RuleSet | None]) -> Different | None:
+    """None when the answer is the same. ``rules_of`` finds the pack by the label that the decision names."""
+    written = stored.decision
+    rules = rules_of(str(written.get("rule_set")))
+    if rules is None:
+        return Different(stored, "the rules it names are not on record")
+    try:
+        proposal = proposal_from_document({"customer_id": stored.customer_id, **written["proposal"]})
+        facts = facts_from_document(written["facts"])
+    except (DocumentError, KeyError, TypeError):
+        return Different(stored, "what it saw can not be read")
+    if _said(decide(proposal, facts, rules)) != _was_said(written):
+        return Different(stored, "it comes out otherwise")
+    return None
+
+
+def _said(decision: Decision) -> tuple[Any, ...]:
+    fired = [(one.rule_id, one.outcome.value, _instant(one.until)) for one in decision.fired]
+    return decision.outcome.value, _instant(decision.until), decision.release, decision.rule_set, fired
+
+
+def _was_said(written: Mapping[str, Any]) -> tuple[Any, ...]:
+    fired = []
+    for one in written["fired"]:  # a message keeps them short
+        row = (one["rule_id"], one["outcome"], one["until"]) if isinstance(one, Mapping) else tuple(one)
+        fired.append(row)
+    return written["outcome"], written["until"], written["release"], written["rule_set"], fired
+
+
+def _instant(at: Any) -> str | None:
+    return None if at is None else str(at.isoformat())
