@@ -155,7 +155,7 @@ class _Period:
         """The last date of the period that began on ``start``, and whether rest days moved it."""
         ends = add_months(start, self.months)
         for obstacle in sorted(self.suspensions, key=lambda each: each.first):
-            if obstacle.first > ends or not self._in_last_months(obstacle, ends):
+            if obstacle.first > ends:
                 continue
             if obstacle.ends is None:
                 return None, None
@@ -163,9 +163,6 @@ class _Period:
         if self.long_stop is not None and ends > self.long_stop:
             return self.long_stop, False
         return self._after_rest_days(ends)
-
-    def _in_last_months(self, obstacle: Suspension, ends: date) -> bool:
-        return obstacle.ends is None or obstacle.ends > add_months(ends, -SUSPENDED_LAST_MONTHS)
 
     def _after_rest_days(self, ends: date) -> tuple[date, bool | None]:
         day = ends

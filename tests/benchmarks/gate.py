@@ -1,9 +1,9 @@
-"""What the decision whether a message may go costs by itself."""
+"""What the decision whether a message may go costs by itself: processor time, so that what else runs does not show."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from time import perf_counter
+from time import thread_time
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -29,9 +29,9 @@ async def run(stage: Stage) -> None:
     desk, message = _desk(case_id), _message(case_id)
     times = []
     for _ in range(DECISIONS):
-        began = perf_counter()
+        began = thread_time()
         verdict = choose(message, desk, rules, NOON)
-        times.append((perf_counter() - began) * 1e6)
+        times.append((thread_time() - began) * 1e6)
     if not isinstance(verdict, Go):
         raise TypeError(f"the message should go: {verdict}")
     stage.add(Line("gate decision, p50", percentile(times, 0.5), "us"))
@@ -51,9 +51,9 @@ def _batches(rules: RuleSet) -> list[float]:
     times = []
     for _ in range(BATCHES):
         for proposal, known in zip(proposals, facts, strict=True):
-            began = perf_counter()
+            began = thread_time()
             decide(proposal, known, rules)
-            times.append((perf_counter() - began) * 1e6)
+            times.append((thread_time() - began) * 1e6)
     return times
 
 

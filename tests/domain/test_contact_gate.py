@@ -179,3 +179,12 @@ def test_advice_names_every_change_and_stops_where_something_has_to_be_found_out
     assert (lift.until, lift.complete) == (beijing(25, 8), True)
     unknown = ask(beijing(24, 10), facts=replace(ORDINARY, zone=None)).lift
     assert (unknown.releases, unknown.complete) == (("known: zone",), False)
+
+
+def test_in_doubt_about_the_zone_the_later_hour_is_told():
+    facts = replace(ORDINARY, zone="America/Los_Angeles", zones=("America/New_York",), holds=(HoldFact("manual"),))
+    two_in_new_york = datetime(2026, 11, 24, 7, tzinfo=UTC)
+    decision = ask(two_in_new_york, facts=facts)
+    quiet = next(fired for fired in decision.fired if fired.rule_id == "cn-quiet-hours-cba")
+    assert decision.outcome is Outcome.FORBID
+    assert quiet.until == datetime(2026, 11, 24, 16, tzinfo=UTC)  # eight in Los Angeles

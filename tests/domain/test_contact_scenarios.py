@@ -147,8 +147,9 @@ def test_7_it_may_be_overridden_with_a_reason_by_two_people():
     assert asked.decision.overridden == ("cn-unanswered-attempt-cap-6",)
     for wrong in (replace(override, approved_by="agent"), replace(override, reason=" ")):
         assert not allowed(ask("phone", china("17:00:00"), history=rang_out, proposal={"overrides": (wrong,)}))
-    night = replace(override, rule_id="cn-quiet-hours-cba")
-    assert not allowed(ask("phone", china("23:00:00"), proposal={"overrides": (night,)}))
+    hours = ("cn-quiet-hours-cba", "cn-quiet-hours-gbt", "cn-call-ends-in-time")
+    night = tuple(replace(override, rule_id=rule) for rule in hours)
+    assert not allowed(ask("phone", china("23:00:00"), proposal={"overrides": night}))
 
 
 PASS_ON = {"target": "contact_person", "person_id": "k-1", "content": Content(says_debt=False)}
@@ -216,6 +217,10 @@ def test_13_no_paper_on_doors_and_no_way_in_without_consent():
     entered = ask("visit", china("15:00:00"), proposal={"manner": replace(VISIT, entry=True)}, permissions=frozenset())
     assert forbidden(entered, "cn-visit-no-entry")
     assert allowed(ask("visit", china("15:00:00"), proposal={"manner": VISIT}))
+    unsaid = ask("visit", china("15:00:00"), proposal={"manner": replace(VISIT, entry=None)})
+    assert forbidden(unsaid, "cn-visit-no-entry")
+    assert unsaid.decision.lift.releases == ("known: entry",)  # once they stay outside, no consent is asked for
+    assert unsaid.decision.lift.changes[0].to is False
 
 
 @pytest.mark.parametrize(
