@@ -7,20 +7,21 @@ import asyncio
 import sys
 from collections import Counter
 from contextlib import nullcontext
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli_home import reading
+from services.cli_packs import pack_of, read_yaml
 from shared.adapters.crypto import new_keys, write_once
 from shared.adapters.postgres import audit as audit_trail
 from shared.adapters.postgres import digest as digests
 from shared.adapters.postgres import invariants
-from shared.adapters.postgres.replay import replay_newest
+from shared.adapters.postgres.replay import newest_decisions, replay_newest
 from shared.adapters.synthetic import portfolio
-from shared.application.replaying import Different
+from shared.application.replaying import Different, under
 
 
 def digest(
@@ -62,13 +63,32 @@ async def _ask_laws() -> list[invariants.Finding]:
 
 def replay(
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest decisions.")] = 1000,
+    overlay: Annotated[Path | None, typer.Option(help="Ask them of a bank's own rules (YAML).", exists=True)] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Decided on this date or later.")] = None,
 ) -> None:
-    """Take stored contact decisions again, from the facts and rules they were taken from; exit 1 when one differs."""
+    """Take stored contact decisions again, from the facts and rules they were taken from; exit 1 when one differs. With
+    ``--overlay``: what those rules would have changed, before anybody signs them."""
+    if overlay is not None:
+        asyncio.run(_try_out(overlay, limit, since))
+        return
     taken, different = asyncio.run(_replay(limit))
     typer.echo(f"{taken} decisions taken again, {len(different)} came out otherwise")
     for each in different[:20]:
         typer.echo(f"  {each.stored.about} {each.stored.key}: {each.why}")
     raise typer.Exit(1 if different else 0)
+
+
+async def _try_out(overlay: Path, limit: int, since: datetime | None) -> None:
+    of = str(read_yaml(overlay).get("overlay_of", ""))
+    pack = pack_of(of, overlay)
+    async with reading() as conn:
+        decisions = await newest_decisions(conn, limit, since=since and since.replace(tzinfo=UTC))
+    about = [each for each in decisions if str(each.decision["rule_set"]).partition("@")[0].partition("+")[0] == of]
+    changed = [found for each in about if (found := under(each, pack)) is not None]
+    typer.echo(f"{pack.label}: {len(about)} decisions asked, {len(changed)} come out otherwise")
+    ways = Counter((each.before, each.after, ", ".join(each.rule_ids) or "no rule") for each in changed)
+    for (before, after, rule_ids), count in ways.most_common():
+        typer.echo(f"  {count} x {before} -> {after}: {rule_ids}")
 
 
 async def _replay(limit: int) -> tuple[int, list[Different]]:

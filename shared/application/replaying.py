@@ -60,3 +60,27 @@ def _was_said(written: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _instant(at: Any) -> str | None:
     return None if at is None else str(at.isoformat())
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """How a past question would be answered by other rules: the outcome then and now, and the rules that object now."""
+
+    stored: Stored
+    before: str
+    after: str
+    rule_ids: tuple[str, ...]
+
+
+def under(stored: Stored, rules: RuleSet) -> Otherwise | None:
+    """Ask a stored question of other rules, a bank's overlay that is only proposed; None where the outcome is the same.
+
+    Each question is asked of the facts as they were: what would have followed from another answer is not played on.
+    Raises DocumentError for a record that can not be read."""
+    written = stored.decision
+    proposal = proposal_from_document({"customer_id": stored.customer_id, **written["proposal"]})
+    decision = decide(proposal, facts_from_document(written["facts"]), rules)
+    if decision.outcome.value == written["outcome"]:
+        return None
+    fired = tuple(one.rule_id for one in decision.fired)
+    return Otherwise(stored, written["outcome"], decision.outcome.value, fired)

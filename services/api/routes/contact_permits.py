@@ -15,7 +15,6 @@ from services.api.paging import Page, Paging
 from services.api.reading import READ, Reader, answer_page, document, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
-from services.api.schemas.codes import Subject
 from services.api.schemas.contacts import (
     ChannelName,
     ContactIn,
@@ -80,7 +79,7 @@ async def list_contact_permits(
     channel: ChannelName | None = None,
     party: PartyName | None = None,
     state: PermitState | None = None,
-    asked_by: Subject | None = None,
+    asked_by: Text | None = None,
 ) -> Json:
     """Permits asked for about the caller's customers, the newest first; ``state=lapsed`` are those that somebody has
     to explain."""

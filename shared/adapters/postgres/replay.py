@@ -24,15 +24,20 @@ _NEWEST = """
 """
 
 
+async def newest_decisions(conn: Any, limit: int, *, since: datetime | None = None) -> list[Stored]:
+    """At most ``limit`` decisions of messages and permits, the newest first, from ``since`` (business time) on."""
+    rows = await conn.fetch(_NEWEST, since, limit)
+    return [Stored(row[0], row[1], row[2], orjson.loads(row[3])) for row in rows]
+
+
 async def replay_newest(conn: Any, limit: int, *, since: datetime | None = None) -> tuple[int, list[Different]]:
     """How many of the newest decisions were taken again, at most ``limit``, and those that came out otherwise."""
-    rows = await conn.fetch(_NEWEST, since, limit)
-    if not rows:
+    decisions = await newest_decisions(conn, limit, since=since)
+    if not decisions:
         return 0, []
-    decisions = [Stored(row[0], row[1], row[2], orjson.loads(row[3])) for row in rows]
     rules_of = await _library(conn, {str(each.decision.get("rule_set")) for each in decisions})
     found = [replay(each, rules_of) for each in decisions]
-    return len(rows), [each for each in found if each is not None]
+    return len(decisions), [each for each in found if each is not None]
 
 
 async def _library(conn: Any, labels: set[str]) -> Callable[[str], RuleSet | None]:

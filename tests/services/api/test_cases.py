@@ -149,6 +149,7 @@ async def test_the_explanation_asks_the_contact_rules(portfolio):
         night = (await client.get(path)).json()
         sms = next(each for each in night["gate"] if each["channel"] == "sms")
         assert sms["outcome"] == "defer"
+        assert sms["earliest"] == sms["until"]
         assert sms["fired"][0]["citation"]
         await portfolio.deps.pool.execute(
             "insert into holds (hold_id, customer_id, kind, reason, placed_at, placed_by)"
@@ -160,7 +161,11 @@ async def test_the_explanation_asks_the_contact_rules(portfolio):
         assert [(each["kind"], each["stops_ladder"]) for each in held["holds"]] == [("complaint", True)]
         assert held["next"] is None
         assert "hold" in held["why_none"]
-        assert "held" in {each["outcome"] for each in held["candidates"]}
+        rejected = next(each for each in held["candidates"] if each["outcome"] == "held" and each["kind"] == "message")
+        by_sms = next(each for each in rejected["gate"] if each["channel"] == "sms")
+        assert (by_sms["outcome"], by_sms["earliest"]) == ("forbid", None)
+        assert by_sms["lift"]["complete"]
+        assert [change["path"] for change in by_sms["lift"]["changes"]] == ["facts.holds"]
 
 
 async def test_a_case_that_is_over_has_no_next_action(portfolio):
