@@ -69,29 +69,32 @@ def victims(services: int, brokers: int) -> Iterator[str]:
 async def kill_now_and_then(
     world: World, broker: LocalKafka, whom: Iterable[str], finished: asyncio.Event
 ) -> list[Kill]:
-    dice, kills = Random(11), []
-    for number, victim in enumerate(whom):
-        wanted, patience = WORK[number % len(WORK)], 300
+    """Two services at once, or the broker; each time while another kind of work is in flight, if there is any."""
+    dice, kills, waiting = Random(11), [], list(whom)
+    while waiting and not finished.is_set():
+        wanted, patience = WORK[len(kills) % len(WORK)], 100
         while patience and not finished.is_set() and (await world.in_flight())[wanted] <= 0:
             await asyncio.sleep(0.01)
             patience -= 1
         if finished.is_set():
             break
         flying = await world.in_flight()
-        if victim == "broker":
+        if waiting[0] == "broker":
+            kills.append(Kill(waiting.pop(0), flying))
             await asyncio.to_thread(broker.kill)
-            kills.append(Kill(victim, flying))
             await asyncio.sleep(dice.uniform(0, 2))
             await asyncio.to_thread(broker.start)
             continue
-        replica = dice.randrange(world.replicas)
-        await world.kill(victim, replica)
-        left = await world.in_flight()
-        kills.append(Kill(f"{victim}-{replica}", flying | {"sending": max(flying["sending"], left["sending"])}))
-        await asyncio.sleep(dice.uniform(0, 1))
-        child = await world.services.start(victim, replica)
-        if number % 2:  # else the next one dies while this one is still starting
-            await world.services.ready(child, within=120)
+        round_of = [(waiting.pop(0), dice.randrange(world.replicas))]
+        if waiting and waiting[0] != "broker":
+            round_of.append((waiting.pop(0), dice.randrange(world.replicas)))
+        await asyncio.gather(*(world.kill(*victim) for victim in round_of))
+        flying |= {"sending": max(flying["sending"], (await world.in_flight())["sending"])}
+        kills += [Kill(f"{service}-{replica}", flying) for service, replica in round_of]
+        await asyncio.sleep(dice.uniform(0, 0.5))
+        children = [await world.services.start(*victim) for victim in round_of]
+        if len(kills) % 3 == 0:  # else the next ones die while these are still starting
+            await asyncio.gather(*(world.services.ready(child, within=120) for child in children))
     return kills
 
 
