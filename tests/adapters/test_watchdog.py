@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from shared.adapters.kafka.consumer import StuckError, Watchdog
+from shared.adapters.kafka.watchdog import StuckError, Watchdog
 
 PLACE = TopicPartition("arrears.case", 3)
 
@@ -19,7 +19,7 @@ class Reader:
     def __init__(self, end: int | None) -> None:
         self.end = end
         self.partitions = [PLACE]
-        self._kafka = self
+        self.kafka = self
 
     async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         if self.end is None:
