@@ -112,6 +112,19 @@ async def test_topics_with_another_number_of_partitions_are_told(kafka: str) -> 
             await ensure_topics(admin, settings)
 
 
+@kafka_needed
+async def test_a_topic_that_forgets_sooner_than_we_read_is_told_and_one_that_keeps_more_is_left(kafka: str) -> None:
+    settings = kafka_settings(kafka)
+    for_ever, an_hour = {"retention.ms": "-1"}, {"retention.ms": "3600000"}
+    async with KafkaClients(settings, "tests").admin() as admin:
+        await admin.create_topics([NewTopic(settings.topic("arrears.case"), 2, 1, topic_configs=for_ever)])
+        await ensure_topics(admin, settings)
+        shared = kafka_settings(kafka)
+        await admin.create_topics([NewTopic(shared.topic("arrears.message"), 2, 1, topic_configs=an_hour)])
+        with pytest.raises(TopicClash, match=r"arrears\.message keeps events for 3600000 ms"):
+            await ensure_topics(admin, shared)
+
+
 class Slow:
     """An admin who looked a moment ago, when there was nothing."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     KafkaTimeoutError,
     NoError,
@@ -71,12 +72,16 @@ async def ensure_topics(admin: Any, settings: KafkaSettings) -> None:
     if missing and not settings.create_topics:
         names = ", ".join(settings.topic(topic.name) for topic in missing)
         raise TopicClash(f"topics are missing: {names}; make them, or set ARREARS_KAFKA_CREATE_TOPICS=true")
+    made: set[str] = set()
     if missing:
-        await _make(admin, missing, settings)
+        made = await _make(admin, missing, settings)
         found = await _all_found(admin, settings)
     for topic in ALL:
         if topic.ours:
             _check(settings.topic(topic.name), found[settings.topic(topic.name)], settings.partitions)
+    there_before = [topic for topic in ALL if settings.topic(topic.name) not in made]
+    if there_before:
+        await _check_retention(admin, there_before, settings)
 
 
 async def _all_found(admin: Any, settings: KafkaSettings) -> dict[str, int]:
@@ -89,8 +94,9 @@ async def _all_found(admin: Any, settings: KafkaSettings) -> dict[str, int]:
     raise KafkaTimeoutError("topics that were made are not seen")
 
 
-async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
-    """Whatever another process was quicker with is left to be checked."""
+async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> set[str]:
+    """Those that were made; whatever another process was quicker with is left to be checked."""
+    made = set()
     answer = await admin.create_topics(
         [
             NewTopic(
@@ -109,11 +115,29 @@ async def _make(admin: Any, topics: list[Topic], settings: KafkaSettings) -> Non
     )
     for name, code, *more in answer.topic_errors:
         error = for_code(code)
+        if not code:
+            made.add(name)
         if not code or error is TopicAlreadyExistsError:
             continue
         if error.retriable:
             raise error(f"the topic {name} could not be made yet")
         raise TopicClash(f"the topic {name} could not be made: {(more and more[0]) or error.__name__}")
+    return made
+
+
+async def _check_retention(admin: Any, topics: list[Topic], settings: KafkaSettings) -> None:
+    """A topic that forgets sooner than the outbox can lose what a consumer that was away has not read: refused."""
+    wanted = {settings.topic(topic.name): topic.retention for topic in topics}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": None}) for name in wanted]
+    for answer in await admin.describe_configs(asked):
+        for code, _, _, name, entries in answer.resources:
+            if code:
+                raise for_code(code)(f"the configuration of {name} can not be read")
+            kept = next((int(entry[1]) for entry in entries if entry[0] == "retention.ms"), -1)
+            if 0 <= kept < wanted[name]:
+                raise TopicClash(
+                    f"the topic {name} keeps events for {kept} ms; it must keep them for {wanted[name]} ms"
+                )
 
 
 def _check(name: str, partitions: int, wanted: int) -> None:
