@@ -22,8 +22,8 @@ from tests.benchmarks import pipeline
 from tests.benchmarks.outcome import Line, median
 from tests.benchmarks.stage import Stage, connect, said
 
-MESSAGES = 4_000
-WAIT = 120.0
+MESSAGES = 2_000
+WAIT = 240.0
 
 
 async def run(stage: Stage) -> None:
