@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -153,7 +154,8 @@ async def test_a_key_that_can_not_be_shipped_stops_alone_and_spins_nothing(offic
         rests = relay._stopped[shard_of("C1")]["C1"]
         await until(lambda: rests_long(rests), what="a longer rest")
         outbox.asked.clear()
-        await until(lambda: over(rests), what="the rest's end")
+        ends = rests._until
+        await until(lambda: passed(ends), what="the rest's end")
         assert outbox.asked["unsent"] <= 2, "while the key rests its shard is left in peace"
         assert outbox.asked["waiting"] <= 25, "a look each 50 ms"
         await office.pool.execute("update outbox set payload = '{\"n\": 1}' where length(payload::text) > 60000")
@@ -172,8 +174,8 @@ async def rests_long(pause: Any) -> bool:
     return 0.4 <= pause._next <= 0.9 and not pause.over
 
 
-async def over(pause: Any) -> bool:
-    return bool(pause.over)
+async def passed(instant: float) -> bool:
+    return monotonic() >= instant
 
 
 async def no_error(office: Office) -> bool:

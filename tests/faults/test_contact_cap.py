@@ -34,7 +34,7 @@ from tests.faults.outbound import Outbound, an_outbound
 CAP = 3
 SENDERS, DIALLERS = 40, 60
 WHO = Principal("dialler", frozenset({Role.COLLECTOR, Role.SUPERVISOR}))
-CUT = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+CUT = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 ALL_CHANNELS = {
     "id": "test-three-a-day",
     "kind": "daily_cap",
