@@ -14,6 +14,7 @@ from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
+    approvals,
     audit,
     callbacks,
     cases,
@@ -29,6 +30,7 @@ from services.api.routes import (
     messages,
     ops,
     payments,
+    plans,
     policies,
     preferences,
     promises,
@@ -60,6 +62,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     holds.router,
     preferences.router,
     promises.router,
+    plans.router,
+    approvals.router,
     worklists.router,
     health.router,
 )

@@ -39,6 +39,8 @@ TAGS = {
     "complaints": "Complaints and their clocks",
     "holds": "Who is to be left in peace",
     "promises": "What was promised to be paid, and whether it was",
+    "plans": "Repayment plans: quoted, agreed, kept or not",
+    "approvals": "What waits for a second person",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",
 }

@@ -33,6 +33,17 @@ PROMISE = {
     "channel": "phone",
     "waive": ["open-already"],
 }
+TERMS = {
+    "customer_id": "C3",
+    "accounts": [{"account_id": "A3", "currency": "CNY"}],
+    "kind": "equal",
+    "instalments": 4,
+    "first_on": "2026-07-20",
+}
+PERSONAL = TERMS | {"customer_id": "C2", "accounts": [{"account_id": "A2", "currency": "CNY"}]}
+PERSONAL |= {"kind": "personalised", "instalments": 6, "assessment_id": "AS-1"}
+SIGNED = {"agreed_on": "2026-07-06", "form": "written"}
+DECISION = {"granted": True, "reason": "fits the assessment"}
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
 EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
 PREVIEW = {"language": "en", "channel": "sms"}
@@ -50,6 +61,7 @@ class Happy:
     headers: Callable[[], Mapping[str, str]] = dict
     query: Mapping[str, str] = field(default_factory=dict)
     edits: str | None = None
+    subject: str = "li.na"
 
     def request(self, office: Office, method: str, template: str) -> httpx.Response:
         params = {name: quote(value, safe="") for name, value in self.params(office).items()}
@@ -61,7 +73,7 @@ class Happy:
             request["json"] = self.body
         if self.content is not None:
             request["content"] = self.content
-        return office.call(method, template.format(**params), self.role, **request)
+        return office.call(method, template.format(**params), self.role, subject=self.subject, **request)
 
 
 def first(path: str, name: str, **query: str) -> Callable[[Office], Params]:
@@ -87,6 +99,30 @@ def _step(office: Office, where: str, step: str, content: Any) -> None:
     headers = {"if-match": office.tag(where)}
     done = office.call("POST", f"{where}/{step}", *EVERYBODY, json=content, headers=headers)
     assert done.status_code == 200, done.text
+
+
+def one_plan(office: Office) -> Params:
+    """The only one under way on its account."""
+    _clear(office, str(TERMS["customer_id"]))
+    return made("/v1/plans", "plan_id", TERMS)(office)
+
+
+def room_for_a_plan(office: Office) -> Params:
+    _clear(office, str(TERMS["customer_id"]))
+    return {}
+
+
+def an_approval(office: Office) -> Params:
+    """Asked for by Li Na, who may not decide about it."""
+    _clear(office, "C2")
+    assert office.call("POST", "/v1/plans", Role.COLLECTOR, json=PERSONAL, subject="li.na").status_code == 201
+    return {"approval_id": office.read("/v1/approvals", state="pending")["items"][0]["approval_id"]}
+
+
+def _clear(office: Office, customer_id: str) -> None:
+    for plan in office.read("/v1/plans", customer_id=customer_id)["items"]:
+        if plan["state"] in ("proposed", "approved", "active"):
+            _step(office, f"/v1/plans/{plan['plan_id']}", "cancel", {"reason": "mistake"})
 
 
 def taken_work(office: Office) -> Params:
@@ -137,6 +173,7 @@ a_complaint = made("/v1/complaints", "complaint_id", COMPLAINT)
 an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", {"response": "We looked into it."}))
 a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
+APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
 CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
 WORK, HOLD_AT, PREFERENCE = (
@@ -219,6 +256,16 @@ HAPPY: dict[str, Happy] = {
     "listPromises": Happy(R.COLLECTOR, query={"state": "open"}),
     "getPromise": Happy(R.AUDITOR, a_promise),
     "cancelPromise": Happy(R.COLLECTOR, a_promise, {"reason": "mistake"}, edits=PROMISE_AT),
+    "quoteRepaymentPlan": Happy(R.COLLECTOR, body=TERMS),
+    "proposePlan": Happy(R.COLLECTOR, room_for_a_plan, TERMS),
+    "listPlans": Happy(R.AUDITOR, query={"kind": "equal"}),
+    "getPlan": Happy(R.COLLECTOR, one_plan),
+    "activatePlan": Happy(R.COLLECTOR, one_plan, SIGNED, edits=PLAN_AT),
+    "cancelPlan": Happy(R.SUPERVISOR, one_plan, {"reason": "customer_request"}, edits=PLAN_AT),
+    "listApprovals": Happy(R.COMPLIANCE, query={"state": "pending"}),
+    "getApproval": Happy(R.SUPERVISOR, an_approval),
+    "decideApproval": Happy(R.COMPLIANCE, an_approval, DECISION, edits=APPROVAL_AT, subject="zhao.min"),
+    "withdrawApproval": Happy(R.COLLECTOR, an_approval, {"reason": "mistake"}, edits=APPROVAL_AT),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),
