@@ -14,6 +14,7 @@ from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
+    approvals,
     audit,
     callbacks,
     cases,
@@ -32,6 +33,7 @@ from services.api.routes import (
     messages,
     ops,
     payments,
+    plans,
     policies,
     preferences,
     promises,
@@ -68,6 +70,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     preferences.router,
     promises.router,
     third_parties.router,
+    plans.router,
+    approvals.router,
     worklists.router,
     health.router,
 )

@@ -43,6 +43,8 @@ TAGS = {
     "contact-attempts": "Contacts that people and diallers made",
     "contact-hours": "Hours that people agreed to or asked for",
     "third-parties": "Who stands beside the debtor",
+    "plans": "Repayment plans: quoted, agreed, kept or not",
+    "approvals": "What waits for a second person",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",
 }

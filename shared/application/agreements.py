@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, time
+from uuid import UUID
 
-from shared.application.book import AccountKey, Agreements, Book, Payment, PromiseOnFile
+from shared.application.book import AccountKey, Agreements, Book, PromiseOnFile
+from shared.application.plan_judging import PLAN_LOOK, catch_up_plans, judge_plans, money_on, put_plan, tell
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import at_local, local_date
 from shared.domain.delinquency import CURRENT
-from shared.domain.payment import Payment as Paid
 from shared.domain.promise import PromiseState, judge, waits_until
 from shared.domain.waiting import following
 
@@ -32,6 +33,7 @@ def weigh(book: Book, customer_id: str, zone: str, at: datetime, reason: str, ac
         return
     catch_up_agreements(book, customer_id, zone)
     _judge_on(book, customer_id, zone, local_date(book.now, zone), reason, actor)
+    judge_plans(book, customer_id, zone, reason, actor)
     note_wait(book, customer_id, zone, at)
 
 
@@ -42,6 +44,7 @@ def catch_up_agreements(book: Book, customer_id: str, zone: str) -> None:
     due = {each.due_for_judgement for each in promises if each.state is PromiseState.OPEN}
     for day in sorted(day for day in due if day <= today):
         _judge_on(book, customer_id, zone, day, BY_CLOCK, ACTOR_CLOCK)
+    catch_up_plans(book, customer_id, zone)
 
 
 def note_wait(book: Book, customer_id: str, zone: str, at: datetime) -> None:
@@ -76,12 +79,9 @@ def put_promise(book: Book, filed: PromiseOnFile, zone: str) -> None:
 
 def tell_promises(book: Book, customer_id: str, news: Iterable[Announcement], actor: str) -> None:
     """Announce, and put the same on the timeline, with the reason that made us look."""
-    promises = {str(key): filed for key, filed in book.agreements[customer_id].promises.items()}
+    promises = book.agreements[customer_id].promises
     for each in news:
-        book.changes.announce([each])
-        case_id = promises[each.data["promise_id"]].case_id
-        kind = each.type.removeprefix("arrears.").rpartition(".")[0]
-        book.changes.record(customer_id, case_id, kind, each.data, actor)
+        tell(book, customer_id, promises[UUID(each.data["promise_id"])].case_id, [each], actor)
 
 
 def move_agreements(book: Book, account: AccountKey, origin: str, target: str, zone: str) -> None:
@@ -93,6 +93,10 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
         del page.promises[filed.promise.promise_id]
         book.changes.set_timer(origin, PROMISE_DUE, str(filed.promise.promise_id), None)
         put_promise(book, replace(filed, promise=replace(filed.promise, customer_id=target)), zone)
+    for plan in [plan for plan in page.plans.values() if account in plan.plan.accounts]:
+        del page.plans[plan.plan.plan_id]
+        book.changes.set_timer(origin, PLAN_LOOK, str(plan.plan.plan_id), None)
+        put_plan(book, replace(plan, plan=replace(plan.plan, customer_id=target)), zone, "core-banking")
     money = {key: each for key, each in page.payments.items() if (each.account_id, each.currency) == account}
     book.agreements.setdefault(target, Agreements()).payments.update(money)
 
@@ -100,19 +104,10 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
 def _judge_on(book: Book, customer_id: str, zone: str, day: date, reason: str, actor: str) -> None:
     page = book.agreements[customer_id]
     filed = list(page.promises.values())
-    outcome = judge([each.promise for each in filed], _money(book, page), day, reason)
+    outcome = judge(
+        [each.promise for each in filed], money_on(book, page, [each.promise.account for each in filed]), day, reason
+    )
     for before, after in zip(filed, outcome.state, strict=True):
         if after is not before.promise:
             put_promise(book, replace(before, promise=after), zone)
     tell_promises(book, customer_id, outcome.announcements, actor)
-
-
-def _money(book: Book, page: Agreements) -> list[Paid]:
-    """What was on record, and what this transaction made of it."""
-    accounts = {filed.promise.account for filed in page.promises.values()}
-    known: dict[tuple[str, str], Payment] = page.payments | book.changes.payments
-    return [
-        Paid(p.source, p.payment_id, p.account_id, p.currency, p.amount, p.value_date, p.posted_at, p.reversed_amount)
-        for p in known.values()
-        if (p.account_id, p.currency) in accounts
-    ]

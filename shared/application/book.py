@@ -17,6 +17,7 @@ from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
 from shared.domain.case import Case, CaseStanding
 from shared.domain.delinquency import BucketEntry
+from shared.domain.plan import Plan
 from shared.domain.promise import Promise
 from shared.domain.waiting import Wait
 
@@ -130,11 +131,40 @@ class PromiseOnFile:
         return self.promise.customer_id
 
 
+@dataclass(frozen=True, slots=True)
+class PlanOnFile:
+    """A plan as it stands in the books. ``looked_on`` is the day as of which it was last judged; ``held`` how often its
+    holds were placed, ``holding`` whether they stand."""
+
+    plan: Plan
+    case_id: UUID | None
+    looked_on: date
+    held: int = 0
+    holding: bool = False
+    row_version: int = 1
+
+    @property
+    def customer_id(self) -> str:
+        return self.plan.customer_id
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHold:
+    """The hold that a plan in force has on one of its accounts: placed, or released again."""
+
+    hold_id: UUID
+    plan_id: UUID
+    customer_id: str
+    account_id: str
+    placed: bool
+
+
 @dataclass(slots=True)
 class Agreements:
     """What a customer agreed to, and the money on its accounts that was posted since the first of it."""
 
     promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
+    plans: dict[UUID, PlanOnFile] = field(default_factory=dict)
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
     last_wait: Wait | None = None
     waits: int = 0  # how many waits are on record
@@ -195,6 +225,8 @@ class Changes:
     new_cases: set[UUID] = field(default_factory=set)  # those of ``cases`` that no row is there for yet
     standings: list[tuple[UUID, int, CaseStanding]] = field(default_factory=list)
     promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
+    plans: dict[UUID, PlanOnFile] = field(default_factory=dict)
+    plan_holds: dict[UUID, PlanHold] = field(default_factory=dict)
     waits: list[tuple[str, int, Wait]] = field(default_factory=list)  # customer, number, fact
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)

@@ -11,6 +11,7 @@ from shared.domain.calendar import BusinessCalendar
 from shared.domain.case import CaseState, Subject, judge
 from shared.domain.follow_up import Timetable
 from shared.domain.policy import Policy
+from shared.domain.repayment_policy import RepaymentPolicy
 
 BUCKET_ROLL = "bucket_roll"
 
@@ -33,6 +34,9 @@ class PolicyShelf(Protocol):
     def policy(self, version: int | None = None) -> Policy: ...
 
     def calendar(self, policy: Policy) -> BusinessCalendar: ...
+
+    def repayment(self) -> RepaymentPolicy:
+        """How promises are taken and plans are made: the policy in force."""
 
     def timetable(self, version: int) -> Timetable: ...
 

@@ -26,7 +26,6 @@ from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
 from shared.domain.promise import NewPromise, Promise, PromisePolicy, Promiser, PromiseRefused, cancel, make
-from shared.domain.repayment_policy import RepaymentPolicy
 
 _POINTERS = {"too-early": "/due_on", "too-late": "/due_on", "too-little": "/amount", "not-positive": "/amount"}
 
@@ -46,11 +45,6 @@ class PromiseAsked:
     waive: tuple[str, ...] = ()
 
 
-class RepaymentShelf(PolicyShelf, Protocol):
-    def repayment(self) -> RepaymentPolicy:
-        """The repayment policy in force."""
-
-
 class PromiseStore(EditStore, Protocol):
     async def load_accounts(self, book: Book) -> None: ...
 
@@ -62,7 +56,7 @@ class PromiseStore(EditStore, Protocol):
 class PromiseDesk:
     """What people do with promises."""
 
-    def __init__(self, shelf: RepaymentShelf) -> None:
+    def __init__(self, shelf: PolicyShelf) -> None:
         self._shelf = shelf
 
     async def take(self, tx: PromiseStore, asked: PromiseAsked, who: Principal) -> None:

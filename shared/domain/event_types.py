@@ -76,6 +76,44 @@ _PROMISE = {
     "reason": "code",
     "policy_version": "count",
 }
+_PLAN = {
+    "plan_id": "uuid",
+    "customer_id": "text",
+    "kind": "code",
+    "accounts": "texts",
+    "state": "code",
+    "previous": "code?",
+    "reason": "code",
+    "left": "amounts",
+    "ended_on": "date?",
+    "replaces": "uuid?",
+    "replaced_by": "uuid?",
+    "policy_version": "count",
+}
+_INSTALMENT = {
+    "plan_id": "uuid",
+    "customer_id": "text",
+    "currency": "code",
+    "number": "count",
+    "due_on": "date",
+    "amount": "amount",
+    "paid": "amount",
+    "covered_on": "date?",
+    "overdue": "amount",
+    "left": "amount",
+}
+_APPROVAL = {
+    "approval_id": "uuid",
+    "customer_id": "text",
+    "subject": "code",
+    "subject_id": "text",
+    "state": "code",
+    "requested_by": "text",
+    "decided_by": "text?",
+    "approvers": "texts",
+    "expires_at": "instant",
+    "reason": "code",
+}
 _REMINDER = {
     "message_id": "uuid",
     "follow_up_id": "uuid",
@@ -111,6 +149,10 @@ def dead_letter_topic(event_type: str) -> str:
     """Where it is said that an event of this type was given up. Types that are not ours are the inbound topic's."""
     kind = EVENT_TYPES.get(event_type)
     return f"{kind.topic if kind is not None else 'arrears.inbound'}-dlt"
+
+
+def _rows(topic: str, noun: str, fields: dict[str, str], says: dict[str, str]) -> dict[str, EventType]:
+    return {f"arrears.{noun}.{word}.v1": EventType(topic, sentence, fields) for word, sentence in says.items()}
 
 
 EVENT_TYPES: dict[str, EventType] = {
@@ -220,4 +262,41 @@ EVENT_TYPES: dict[str, EventType] = {
         "arrears.promise", "A promise was judged again and is open: what had kept it was taken back.", _PROMISE
     ),
     "arrears.promise.cancelled.v1": EventType("arrears.promise", "A promise was called off.", _PROMISE),
+    **_rows(
+        "arrears.plan",
+        "plan",
+        _PLAN,
+        {
+            "proposed": "A repayment plan was proposed.",
+            "approved": "A plan was approved, by the proposer's own limit or by a second person.",
+            "activated": "The customer agreed; collection stops while the plan is kept.",
+            "completed": "A plan was paid to the end.",
+            "broken": "A plan is not kept any more; collection goes on.",
+            "resumed": "A plan was judged again and is active: the past changed.",
+            "restructured": "A plan gave way to another one.",
+            "cancelled": "A plan was called off, refused or not taken up.",
+        },
+    ),
+    **_rows(
+        "arrears.plan",
+        "plan",
+        _INSTALMENT,
+        {
+            "instalment_covered": "An instalment is paid.",
+            "instalment_missed": "An instalment's days of grace are over and it is not paid.",
+            "instalment_uncovered": "An instalment is not paid after all: a payment was taken back.",
+        },
+    ),
+    **_rows(
+        "arrears.case",
+        "approval",
+        _APPROVAL,
+        {
+            "requested": "Something about a customer needs a second person.",
+            "approved": "A second person approved it.",
+            "refused": "A second person refused it.",
+            "expired": "Nobody decided in time.",
+            "withdrawn": "Who asked took the request back.",
+        },
+    ),
 }

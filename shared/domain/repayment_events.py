@@ -1,4 +1,4 @@
-"""What plans, settlements, waivers and approvals announce: rows for THE table of event types.
+"""What settlements and waivers announce: rows for THE table of event types.
 
 They move into ``event_types.EVENT_TYPES`` with the use cases that announce them, for that table is what is announced
 today. Each amount is in minor units of the event's currency; ``amounts`` is a list of {currency, amount}.
@@ -8,32 +8,6 @@ from __future__ import annotations
 
 from shared.domain.event_types import EventType
 
-_PLAN = {
-    "plan_id": "uuid",
-    "customer_id": "text",
-    "kind": "code",
-    "accounts": "texts",
-    "state": "code",
-    "previous": "code?",
-    "reason": "code",
-    "left": "amounts",
-    "ended_on": "date?",
-    "replaces": "uuid?",
-    "replaced_by": "uuid?",
-    "policy_version": "count",
-}
-_INSTALMENT = {
-    "plan_id": "uuid",
-    "customer_id": "text",
-    "currency": "code",
-    "number": "count",
-    "due_on": "date",
-    "amount": "amount",
-    "paid": "amount",
-    "covered_on": "date?",
-    "overdue": "amount",
-    "left": "amount",
-}
 _SETTLEMENT = {
     "settlement_id": "uuid",
     "customer_id": "text",
@@ -64,18 +38,6 @@ _WAIVER = {
     "reason": "code",
     "policy_version": "count",
 }
-_APPROVAL = {
-    "approval_id": "uuid",
-    "customer_id": "text",
-    "subject": "code",
-    "subject_id": "text",
-    "state": "code",
-    "requested_by": "text",
-    "decided_by": "text?",
-    "approvers": "texts",
-    "expires_at": "instant",
-    "reason": "code",
-}
 
 
 def _rows(topic: str, noun: str, fields: dict[str, str], says: dict[str, str]) -> dict[str, EventType]:
@@ -83,31 +45,6 @@ def _rows(topic: str, noun: str, fields: dict[str, str], says: dict[str, str]) -
 
 
 REPAYMENT_EVENTS: dict[str, EventType] = {
-    **_rows(
-        "arrears.plan",
-        "plan",
-        _PLAN,
-        {
-            "proposed": "A repayment plan was proposed.",
-            "approved": "A plan was approved, by the proposer's own limit or by a second person.",
-            "activated": "The customer agreed; collection stops while the plan is kept.",
-            "completed": "A plan was paid to the end.",
-            "broken": "A plan is not kept any more; collection goes on.",
-            "resumed": "A plan was judged again and is active: the past changed.",
-            "restructured": "A plan gave way to another one.",
-            "cancelled": "A plan was called off, refused or not taken up.",
-        },
-    ),
-    **_rows(
-        "arrears.plan",
-        "plan",
-        _INSTALMENT,
-        {
-            "instalment_covered": "An instalment is paid.",
-            "instalment_missed": "An instalment's days of grace are over and it is not paid.",
-            "instalment_uncovered": "An instalment is not paid after all: a payment was taken back.",
-        },
-    ),
     **_rows(
         "arrears.settlement",
         "settlement",
@@ -132,18 +69,6 @@ REPAYMENT_EVENTS: dict[str, EventType] = {
             "proposed": "Somebody wants to let a customer off charges.",
             "granted": "Charges were waived.",
             "withdrawn": "A waiver was refused or taken back.",
-        },
-    ),
-    **_rows(
-        "arrears.case",
-        "approval",
-        _APPROVAL,
-        {
-            "requested": "Something about a customer needs a second person.",
-            "approved": "A second person approved it.",
-            "refused": "A second person refused it.",
-            "expired": "Nobody decided in time.",
-            "withdrawn": "Who asked took the request back.",
         },
     ),
 }

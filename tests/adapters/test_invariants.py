@@ -75,8 +75,42 @@ PERMIT = """
         '2026-05-25 11:00+08', '2026-05-25 11:10+08' from messages;
 """
 
+
+def plan(state: str, amount: int = 1000) -> str:
+    """A plan over 1,000 on account A1, paid at once; its hold stands while it is in force."""
+    debts = '[{"account_id": "A1", "currency": "CNY", "balances": {"principal": 900, "interest": 100}}]'
+    return f"""
+    insert into plans (plan_id, customer_id, kind, state, proposed_at, looked_on, document)
+    values ('{PLAN}', 'C1', 'equal', '{state}', '2026-05-26 10:00+08', '2026-05-26', '{{"debts": {debts}}}');
+    insert into instalments (plan_id, currency, number, due_on, amount, principal, interest, fee)
+    values ('{PLAN}', 'CNY', 1, '2026-06-20', {amount}, {amount}, 0, 0);
+    insert into holds (hold_id, customer_id, account_id, kind, reason, origin, placed_at, released_at, placed_by)
+    values (gen_random_uuid(), 'C1', 'A1', 'plan', 'plan', '{PLAN}', '2026-05-30 10:00+08',
+        {"null" if state == "active" else "'2026-05-30 11:00+08'"}, 'plan');
+    """
+
+
+PLAN = "00000000-0000-8000-8000-0000000000aa"
+PROMISE = """
+    insert into promises (promise_id, customer_id, account_id, currency, amount, due_on, made_at, made_on, channel,
+        promised_by, recorded_by, tolerance_days, tolerance_amount, policy_version, state, reason)
+    values (gen_random_uuid(), 'C1', 'A1', 'CNY', 1000, '2026-05-27', '2026-05-26 10:00+08', '2026-05-26', 'phone',
+        'debtor', 'op', 2, 0, 1, '{0}', 'made');
+"""
+PENDING = f"""
+    insert into approvals (approval_id, subject, subject_id, content, customer_id, requested_by, requested_at,
+        expires_at, approvers, involved, state, reason)
+    values (gen_random_uuid(), 'plan', '{PLAN}', '', 'C1', 'op', '2026-05-26 10:00+08', '2026-05-31 10:00+08',
+        '[]', '[]', 'pending', 'requested');
+"""
+
 # What the question asks -> how to break it.
 VIOLATIONS = {
+    "the instalments of a plan do not sum to the debts in it": plan("proposed", 999),
+    "a promise is open though its last day is over": PROMISE.format("open"),
+    "a plan in force has no hold on one of its accounts, or one that is not in force has": plan("active")
+    + "update holds set released_at = '2026-05-30 12:00+08'",
+    "a plan that a second person was asked about went on without their yes": plan("approved") + PENDING,
     "an inbound event is on record without a final answer": "update inbox set answer = null where consumer = 'intake'",
     "news has waited for the relay for more than fifteen minutes": "update outbox set sent_at = null",
     "a parked event at the head of its queue is not tried again": parked("E5", "2026-06-01 11:00+08")

@@ -74,10 +74,12 @@ class Desk:
         assert answer.status_code == 201, answer.text
         return answer.json()
 
-    async def change(self, path: str, body: Mapping[str, Any] | None = None, *, method: str = "POST") -> Any:
+    async def change(
+        self, path: str, body: Mapping[str, Any] | None = None, *, method: str = "POST", subject: str = "supervisor"
+    ) -> Any:
         noun = path.rsplit("/", 1)[0] if method == "POST" else path.removesuffix("/assignment")
         tag = (await self._client.get(noun, headers=self._as("supervisor"))).headers["etag"]
-        headers = {**self._as("supervisor"), "if-match": tag}
+        headers = {**self._as(subject), "if-match": tag}
         answer = await self._client.request(method, path, json=body, headers=headers)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -128,6 +130,59 @@ async def promise(desk: Desk, due_on: date) -> list[str]:
     return [each["account_id"] for each in found[:3]]
 
 
+PLAN = {"kind": "equal", "instalments": 2, "frequency": "weekly", "shift": "none"}
+PERSONAL = {"kind": "personalised", "instalments": 6, "frequency": "monthly", "shift": "none", "assessment_id": "AS-1"}
+SIGNED = {"agreed_on": AFTER.date().isoformat(), "form": "written"}
+
+
+async def plan(desk: Desk, taken: list[str], first_on: date) -> str:
+    """One plan that gives way to another, one in force, and four that wait for a second person; the account of the one
+    in force."""
+    found = [
+        each
+        for each in (await desk.read("/v1/accounts", past_due="true"))["items"]
+        if each["status"] == "open" and each["currency"] == "CNY" and each["account_id"] not in taken
+    ]
+    asked = [
+        {
+            "customer_id": each["customer_id"],
+            "accounts": [{"account_id": each["account_id"], "currency": "CNY"}],
+            "first_on": first_on.isoformat(),
+        }
+        for each in found
+    ]
+    old = await desk.create("/v1/plans", asked[0] | PLAN)
+    await desk.change(f"/v1/plans/{old['plan_id']}/activate", SIGNED)
+    new = await desk.create("/v1/plans", asked[0] | PLAN | {"instalments": 3, "replaces": old["plan_id"]})
+    await desk.change(f"/v1/plans/{new['plan_id']}/activate", SIGNED)
+    kept = await desk.create("/v1/plans", asked[1] | PLAN)
+    await desk.change(f"/v1/plans/{kept['plan_id']}/activate", SIGNED)
+    for step in ("granted", "refused", "withdrawn", "expired"):
+        proposed = await desk.create("/v1/plans", asked[2] | PERSONAL)
+        (waiting,) = (await desk.read("/v1/approvals", state="pending"))["items"]
+        where = f"/v1/approvals/{waiting['approval_id']}"
+        if step in ("granted", "refused"):
+            body = {"granted": step == "granted", "reason": "looked at the assessment"}
+            await desk.change(f"{where}/decide", body, subject="zhao.min")
+            if step == "granted":
+                await desk.change(f"/v1/plans/{proposed['plan_id']}/cancel", {"reason": "customer_request"})
+        elif step == "withdrawn":
+            await desk.change(f"{where}/withdraw", {"reason": "mistake"})
+    return str(found[1]["account_id"])
+
+
+def all_and_back(account: str, at: datetime) -> list[Instant]:
+    """The whole debt of a plan, and an hour later it is taken back."""
+    number = int(account.removeprefix("A"))
+    later = at + timedelta(hours=1)
+    about = {"account_id": account, "currency": "CNY", "reversal_id": "R3", "payment_id": f"P{number}-{at:%Y%m%d}"}
+    back = {**about, "amount": 50_000_000, "reason": "returned", "reversed_at": later.isoformat()}
+    return [
+        Instant(at, (payment(number, at, 50_000_000),)),
+        Instant(later, (event("payment.reversed.v1", "R3", later, back),)),
+    ]
+
+
 def money_for(promised: list[str], at: datetime) -> list[Instant]:
     """Enough for the first, which is taken back, and a part of the second; nothing for the third."""
     first, second, _ = (int(account.removeprefix("A")) for account in promised)
@@ -176,7 +231,9 @@ async def test_each_type_is_announced_and_says_what_the_table_promises(tmp_path:
             desk = Desk(client, lambda subject: issuer.make_token(Role.SUPERVISOR, subject=subject))
             await work_through(desk, AFTER + timedelta(hours=4))
             promised = await promise(desk, AFTER.date() + timedelta(days=9))
-            await driver.drive(money_for(promised, AFTER + timedelta(days=1)), until=AFTER + timedelta(days=40))
+            planned = await plan(desk, promised, AFTER.date() + timedelta(days=9))
+            await driver.drive(money_for(promised, AFTER + timedelta(days=1)), until=AFTER + timedelta(days=2))
+            await driver.drive(all_and_back(planned, AFTER + timedelta(days=3)), until=AFTER + timedelta(days=40))
         async with suite.pool.acquire() as conn:
             announced = await conn.fetch("select aggregatetype, type, payload from outbox")
     readers = {name: jsonschema_rs.validator_for(data_schema(kind)) for name, kind in EVENT_TYPES.items()}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.adapters.postgres.approval_store import ApprovalTables
+from shared.adapters.postgres.plan_document import decode_plan, encode_plan
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
-from shared.adapters.postgres.session import Session
 from shared.adapters.postgres.views.clauses import Where
-from shared.application.book import Agreements, Book, Changes, Payment, PromiseOnFile
+from shared.application.book import AccountKey, Agreements, Book, Changes, Payment, PlanHold, PlanOnFile, PromiseOnFile
 from shared.application.principal import Principal
+from shared.domain.hold import HoldKind
+from shared.domain.plan import Plan
 from shared.domain.promise import Promise, Promiser, PromiseState
 from shared.domain.waiting import Wait
 
@@ -49,11 +54,66 @@ _WAITS = Rows(
 _SELECT_PROMISES = f"select {', '.join(_PROMISE_COLUMNS)}, row_version from promises"  # noqa: S608 - constants only
 
 
-class AgreementTables(Session):
+_PLANS = Rows(
+    "arrears.plans",
+    {
+        "plan_id": "uuid",
+        "customer_id": "text",
+        "case_id": "uuid",
+        "kind": "text",
+        "state": "text",
+        "proposed_at": "timestamptz",
+        "looked_on": "date",
+        "held": "int",
+        "holding": "boolean",
+        "document": "jsonb",
+    },
+    "on conflict (plan_id) do update set "
+    + set_all("customer_id", "state", "looked_on", "held", "holding", "document")
+    + ", row_version = plans.row_version + 1",
+)
+_INSTALMENTS = Rows(
+    "arrears.instalments",
+    {
+        "plan_id": "uuid",
+        "currency": "text",
+        "number": "int",
+        "due_on": "date",
+        "amount": "bigint",
+        "principal": "bigint",
+        "interest": "bigint",
+        "fee": "bigint",
+    },
+    "on conflict (plan_id, currency, number) do update set due_on = excluded.due_on"
+    " where instalments.due_on <> excluded.due_on",
+)
+_HOLDS = Rows(
+    "arrears.holds",
+    {
+        "hold_id": "uuid",
+        "customer_id": "text",
+        "account_id": "text",
+        "kind": "text",
+        "reason": "text",
+        "origin": "text",
+        "placed_at": "timestamptz",
+        "released_at": "timestamptz",
+        "released_by": "text",
+        "placed_by": "text",
+    },
+    "on conflict (hold_id) do update set "
+    + set_all("released_at", "released_by")
+    + ", row_version = holds.row_version + 1",
+)
+_SELECT_PLANS = "select document, customer_id, case_id, looked_on, held, holding, row_version from plans"
+
+
+class AgreementTables(ApprovalTables):
     async def load_agreements(self, book: Book) -> None:
         rows = await self.conn.fetch(
             """
             select customer_id from promises where customer_id = any($1::text[])
+            union select customer_id from plans where customer_id = any($1::text[])
             union select customer_id from ladder_waits where customer_id = any($1::text[])
             """,
             list(book.customers),
@@ -66,6 +126,9 @@ class AgreementTables(Session):
         for row in await self.conn.fetch(f"{_SELECT_PROMISES} where customer_id = any($1::text[])", agreed):
             filed = _promise(row)
             book.agreements[filed.customer_id].promises[filed.promise.promise_id] = filed
+        for row in await self.conn.fetch(f"{_SELECT_PLANS} where customer_id = any($1::text[])", agreed):
+            plan = _plan(row)
+            book.agreements[plan.customer_id].plans[plan.plan.plan_id] = plan
         await self._load_waits(book, agreed)
         await self._load_money(book)
 
@@ -81,17 +144,20 @@ class AgreementTables(Session):
 
     async def _load_money(self, book: Book) -> None:
         """All that was posted on the accounts since the first agreement about them."""
+        since = [
+            (customer_id, *account, instant)
+            for customer_id, page in book.agreements.items()
+            for account, instant in _since(page).items()
+        ]
         rows = await self.conn.fetch(
             """
             select k.customer_id, p.source, p.payment_id, p.account_id, p.currency, p.customer_id, p.amount,
                    p.value_date, p.posted_at, p.channel, p.matched, p.fingerprint, p.reversed_amount, p.last_reversed_at
-            from (
-                select customer_id, account_id, currency, min(made_at) as since from promises
-                where customer_id = any($1::text[]) group by customer_id, account_id, currency
-            ) k
+            from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+                as k(customer_id, account_id, currency, since)
             join payments p on p.account_id = k.account_id and p.currency = k.currency and p.posted_at > k.since
             """,
-            list(book.agreements),
+            *([row[place] for row in since] for place in range(4)),
         )
         for row in rows:
             payment = Payment(*row[1:])
@@ -106,7 +172,22 @@ class AgreementTables(Session):
                 for filed in changes.promises.values()
             ),
         )
+        await _PLANS.write(conn, (_plan_row(filed, self.now) for filed in changes.plans.values()))
+        await _INSTALMENTS.write(
+            conn, (row for filed in changes.plans.values() for row in _instalment_rows(filed.plan))
+        )
+        await _HOLDS.write(conn, (self._hold_row(hold) for hold in changes.plan_holds.values()))
         await _WAITS.write(conn, ((customer_id, seq, w.at, w.until) for customer_id, seq, w in changes.waits))
+
+    def _hold_row(self, hold: PlanHold) -> tuple[Any, ...]:
+        ended = (None, None) if hold.placed else (self.now, "plan")
+        about = (hold.hold_id, hold.customer_id, hold.account_id, HoldKind.PLAN.value, "plan", str(hold.plan_id))
+        return (*about, self.now, *ended, "plan")
+
+    async def find_plan(self, plan_id: UUID, who: Principal) -> PlanOnFile | None:
+        where = Where().add("plan_id = {}", plan_id).sees_customer("plans.customer_id", scope_of(who))
+        row = await self.conn.fetchrow(f"{_SELECT_PLANS} {where}", *where.args)
+        return None if row is None else _plan(row)
 
     async def find_promise(self, promise_id: UUID, who: Principal) -> PromiseOnFile | None:
         where = Where().add("promise_id = {}", promise_id).sees_customer("promises.customer_id", scope_of(who))
@@ -120,3 +201,30 @@ def _promise(row: Any) -> PromiseOnFile:
     known["promised_by"] = Promiser(known["promised_by"])
     known["state"] = PromiseState(known["state"])
     return PromiseOnFile(Promise(**known), case_id, row["row_version"])
+
+
+def _plan(row: Any) -> PlanOnFile:
+    plan = decode_plan({**row["document"], "customer_id": row["customer_id"]})
+    return PlanOnFile(plan, *row[2:7])
+
+
+def _plan_row(filed: PlanOnFile, now: datetime) -> tuple[Any, ...]:
+    plan = filed.plan
+    found_by = (plan.plan_id, plan.customer_id, filed.case_id, plan.kind.value, plan.state.value, now)
+    return (*found_by, filed.looked_on, filed.held, filed.holding, encode_plan(plan))
+
+
+def _instalment_rows(plan: Plan) -> Iterator[tuple[Any, ...]]:
+    for schedule in plan.schedules:
+        for i in schedule.instalments:
+            yield (plan.plan_id, schedule.currency, i.number, i.due_on, i.amount, i.principal, i.interest, i.fee)
+
+
+def _since(page: Agreements) -> dict[AccountKey, datetime]:
+    """Per account the instant after which money may count for something that was agreed."""
+    found: dict[AccountKey, datetime] = {}
+    begun = [(filed.promise.account, filed.promise.made_at) for filed in page.promises.values()]
+    begun += [(account, f.plan.reckoned_at) for f in page.plans.values() for account in f.plan.accounts]
+    for account, instant in begun:
+        found[account] = min(instant, found.get(account, instant))
+    return found

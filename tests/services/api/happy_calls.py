@@ -38,6 +38,17 @@ ATTEMPT = {"customer_id": "C5", "channel": "phone", "outcome": "right_party", "e
 HOURS = {"customer_id": "C5", "kind": "preferred", "from_time": "18:00", "to_time": "20:00"}
 FRIEND = {"customer_id": "C5", "relation": "contact_person", "kind": "mobile", "value": "+8613800009999",
           "source": "contract"}  # fmt: skip
+TERMS = {
+    "customer_id": "C3",
+    "accounts": [{"account_id": "A3", "currency": "CNY"}],
+    "kind": "equal",
+    "instalments": 4,
+    "first_on": "2026-07-20",
+}
+PERSONAL = TERMS | {"customer_id": "C2", "accounts": [{"account_id": "A2", "currency": "CNY"}]}
+PERSONAL |= {"kind": "personalised", "instalments": 6, "assessment_id": "AS-1"}
+SIGNED = {"agreed_on": "2026-07-06", "form": "written"}
+DECISION = {"granted": True, "reason": "fits the assessment"}
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
 EXTENSION = {"complexity": "complex", "requested_by": "wang.fang", "reason": "records from the branch"}
 PREVIEW = {"language": "en", "channel": "sms"}
@@ -55,6 +66,7 @@ class Happy:
     headers: Callable[[], Mapping[str, str]] = dict
     query: Mapping[str, str] = field(default_factory=dict)
     edits: str | None = None
+    subject: str = "li.na"
 
     def request(self, office: Office, method: str, template: str) -> httpx.Response:
         params = {name: quote(value, safe="") for name, value in self.params(office).items()}
@@ -66,7 +78,7 @@ class Happy:
             request["json"] = self.body
         if self.content is not None:
             request["content"] = self.content
-        return office.call(method, template.format(**params), self.role, **request)
+        return office.call(method, template.format(**params), self.role, subject=self.subject, **request)
 
 
 def first(path: str, name: str, **query: str) -> Callable[[Office], Params]:
@@ -92,6 +104,30 @@ def _step(office: Office, where: str, step: str, content: Any) -> None:
     headers = {"if-match": office.tag(where)}
     done = office.call("POST", f"{where}/{step}", *EVERYBODY, json=content, headers=headers)
     assert done.status_code == 200, done.text
+
+
+def one_plan(office: Office) -> Params:
+    """The only one under way on its account."""
+    _clear(office, str(TERMS["customer_id"]))
+    return made("/v1/plans", "plan_id", TERMS)(office)
+
+
+def room_for_a_plan(office: Office) -> Params:
+    _clear(office, str(TERMS["customer_id"]))
+    return {}
+
+
+def an_approval(office: Office) -> Params:
+    """Asked for by Li Na, who may not decide about it."""
+    _clear(office, "C2")
+    assert office.call("POST", "/v1/plans", Role.COLLECTOR, json=PERSONAL, subject="li.na").status_code == 201
+    return {"approval_id": office.read("/v1/approvals", state="pending")["items"][0]["approval_id"]}
+
+
+def _clear(office: Office, customer_id: str) -> None:
+    for plan in office.read("/v1/plans", customer_id=customer_id)["items"]:
+        if plan["state"] in ("proposed", "approved", "active"):
+            _step(office, f"/v1/plans/{plan['plan_id']}", "cancel", {"reason": "mistake"})
 
 
 def taken_work(office: Office) -> Params:
@@ -150,6 +186,7 @@ a_complaint = made("/v1/complaints", "complaint_id", COMPLAINT)
 an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", {"response": "We looked into it."}))
 a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
+APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
 some_hours = made("/v1/contact-hours", "hours_id", HOURS)
 a_friend = made("/v1/third-parties", "person_id", FRIEND | {"value": "+8613800009998"})
@@ -251,6 +288,16 @@ HAPPY: dict[str, Happy] = {
     "listThirdParties": Happy(R.OPERATIONS, query={"refused": "false"}),
     "getThirdParty": Happy(R.COMPLIANCE, a_friend),
     "refuseToBeContacted": Happy(R.COLLECTOR, a_friend, {"source": "call"}, edits="/v1/third-parties/{person_id}"),
+    "quoteRepaymentPlan": Happy(R.COLLECTOR, body=TERMS),
+    "proposePlan": Happy(R.COLLECTOR, room_for_a_plan, TERMS),
+    "listPlans": Happy(R.AUDITOR, query={"kind": "equal"}),
+    "getPlan": Happy(R.COLLECTOR, one_plan),
+    "activatePlan": Happy(R.COLLECTOR, one_plan, SIGNED, edits=PLAN_AT),
+    "cancelPlan": Happy(R.SUPERVISOR, one_plan, {"reason": "customer_request"}, edits=PLAN_AT),
+    "listApprovals": Happy(R.COMPLIANCE, query={"state": "pending"}),
+    "getApproval": Happy(R.SUPERVISOR, an_approval),
+    "decideApproval": Happy(R.COMPLIANCE, an_approval, DECISION, edits=APPROVAL_AT, subject="zhao.min"),
+    "withdrawApproval": Happy(R.COLLECTOR, an_approval, {"reason": "mistake"}, edits=APPROVAL_AT),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),

@@ -51,9 +51,9 @@ class Office:
     def token(self, *roles: Role, subject: str = "li.na") -> str:
         return self._issuer.make_token(*roles, subject=subject)
 
-    def call(self, method: str, path: str, *roles: Role, **request: Any) -> httpx.Response:
+    def call(self, method: str, path: str, *roles: Role, subject: str = "li.na", **request: Any) -> httpx.Response:
         """A call under ``roles``, with a fresh Idempotency-Key, which routes that need none pass over."""
-        headers = {"authorization": f"Bearer {self.token(*roles)}", "idempotency-key": str(uuid4())}
+        headers = {"authorization": f"Bearer {self.token(*roles, subject=subject)}", "idempotency-key": str(uuid4())}
         request["headers"] = headers | request.get("headers", {})
         return self.client.request(method, path, **request)
 

@@ -10,8 +10,10 @@ from shared.adapters.postgres.tables.columns import (
     Table,
     currency_check,
     day,
+    flag,
     holds_true,
     instant,
+    json,
     money,
     number,
     one_of,
@@ -19,6 +21,8 @@ from shared.adapters.postgres.tables.columns import (
     uuid,
     words,
 )
+
+_number = number  # an instalment has a column of this name
 
 
 class PromiseRow(Table, table=True):
@@ -65,3 +69,74 @@ class LadderWaitRow(Table, table=True):
     seq: int = number(pk=True)
     at: Any = instant()
     until: Any = instant(null=True)
+
+
+class PlanRow(Table, table=True):
+    """A repayment plan: what it is found by, and the whole of it in ``document``."""
+
+    __tablename__ = "plans"
+    __table_args__ = (
+        one_of("state", "proposed", "approved", "active", "completed", "broken", "restructured", "cancelled"),
+        Index(None, "customer_id"),
+        Index("ix_plans_list", "proposed_at", "plan_id"),
+    )
+
+    plan_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    case_id: Any = uuid(null=True)
+    kind: str = words()
+    state: str = words()
+    proposed_at: Any = instant()
+    looked_on: Any = day()
+    held: int = number(default="0")
+    holding: bool = flag()
+    document: Any = json()
+    row_version: int = row_version()
+
+
+class InstalmentRow(Table, table=True):
+    """An instalment of one currency of a plan; ``amount`` is the sum of its parts."""
+
+    __tablename__ = "instalments"
+    __table_args__ = (
+        currency_check(),
+        holds_true("adds_up", "amount = principal + interest + fee"),
+    )
+
+    plan_id: Any = uuid(pk=True)
+    currency: str = words(pk=True)
+    number: int = _number(pk=True)
+    due_on: Any = day()
+    amount: int = money()
+    principal: int = money()
+    interest: int = money()
+    fee: int = money()
+
+
+class ApprovalRow(Table, table=True):
+    """What waits for a second person. ``content`` is the hash of what it is about."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        one_of("state", "pending", "approved", "refused", "expired", "withdrawn"),
+        holds_true("two_people", "state not in ('approved', 'refused') or decided_by <> requested_by"),
+        Index(None, "customer_id"),
+        Index(None, "subject", "subject_id"),
+        Index("ix_approvals_list", "expires_at", "approval_id"),
+    )
+
+    approval_id: Any = uuid(pk=True)
+    subject: str = words()
+    subject_id: str = words()
+    content: str = words()
+    customer_id: str = words()
+    requested_by: str = words()
+    requested_at: Any = instant()
+    expires_at: Any = instant()
+    approvers: Any = json()
+    involved: Any = json()
+    state: str = words()
+    decided_by: str | None = words(null=True)
+    decided_at: Any = instant(null=True)
+    reason: str = words()
+    row_version: int = row_version()

@@ -1,7 +1,7 @@
 """contacts by people
 
 Revision: 1b860d1c2128
-After: 498dfc98a0a7
+After: 48e246bdf1a3
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "1b860d1c2128"
-down_revision = "498dfc98a0a7"
+down_revision = "48e246bdf1a3"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,95 @@
+"""What a plan begins with: the customer's agreements so far, what is owed at this moment, and the quote made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from shared.application.agreements import catch_up_agreements
+from shared.application.approvals import ApprovalStore
+from shared.application.book import AccountKey, Agreements, Book
+from shared.application.editing import open_customer
+from shared.application.judging import PolicyShelf, zone_of
+from shared.application.principal import Principal
+from shared.application.refusals import Conflict, FieldError, Invalid
+from shared.domain.account import Account, Balances
+from shared.domain.calendar import local_date
+from shared.domain.outcome import Refused
+from shared.domain.plan_quote import Quote, quote
+from shared.domain.plan_terms import Debt, Terms
+
+PRINCIPAL_FIRST_AFTER = 90  # days past due; CBRC order 2011 no. 2
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAsked:
+    """``terms`` makes them, because terms that make no sense are refused while they are made."""
+
+    customer_id: str
+    accounts: tuple[AccountKey, ...]
+    terms: Callable[[], Terms]
+
+
+def quoted(book: Book, shelf: PolicyShelf, asked: PlanAsked, zone: str) -> Quote:
+    """The plan on the debts of this moment. Raises Invalid with the code of what stands against it."""
+    today = local_date(book.now, zone)
+    debts = debts_now(book, asked.customer_id, asked.accounts, today)
+    policy, calendar = shelf.repayment().plans, shelf.calendar(shelf.policy())
+    return allowed(lambda: quote(asked.customer_id, debts, asked.terms(), policy, calendar, book.now, today))
+
+
+async def quote_plan(tx: ApprovalStore, shelf: PolicyShelf, asked: PlanAsked, who: Principal) -> Quote:
+    """What it would look like today; nothing is kept of it."""
+    book, _, zone = await open_agreements(tx, shelf, asked.customer_id, who)
+    return quoted(book, shelf, asked, zone)
+
+
+async def open_agreements(
+    tx: ApprovalStore, shelf: PolicyShelf, customer_id: str, who: Principal
+) -> tuple[Book, Agreements, str]:
+    """A customer of the caller's scope with what they agreed to, judged up to today; and their zone."""
+    book, page = await open_customer(tx, customer_id, who)
+    zone = zone_of(page.time_zone, shelf.policy())
+    await tx.load_accounts(book)
+    await tx.load_agreements(book)
+    agreements = book.agreements.setdefault(customer_id, Agreements())
+    catch_up_agreements(book, customer_id, zone)
+    return book, agreements, zone
+
+
+def debts_now(book: Book, customer_id: str, asked: Sequence[AccountKey], today: date) -> list[Debt]:
+    """What is owed on each account now: the newest report, less what was paid since, laid over the parts in the order
+    that the days past due ask for. Raises Invalid for an account that is not the customer's."""
+    accounts = book.accounts_of(customer_id)
+    unknown = [number for number, key in enumerate(asked) if key not in accounts]
+    if unknown:
+        errors = [FieldError(f"/accounts/{number}", "is not an account of this customer") for number in unknown]
+        raise Invalid("There is no such account.", errors=errors)
+    return [_debt(accounts[key], today) for key in asked]
+
+
+def _debt(account: Account, today: date) -> Debt:
+    oldest = account.standing.oldest_due
+    principal_first = oldest is not None and (today - oldest).days > PRINCIPAL_FIRST_AFTER
+    charges = ["penalty", "fees", "interest"]
+    order = ["principal", *charges] if principal_first else [*charges, "principal"]
+    left, parts = max(0, account.paid_since), {}
+    for name in order:
+        owed = getattr(account.balances, name)
+        parts[name] = owed - min(left, owed)
+        left -= min(left, owed)
+    return Debt(account.account_id, account.currency, Balances(**parts))
+
+
+def allowed(decide: Callable[[], T]) -> T:
+    """What the domain decides; what it refuses is told by its code."""
+    try:
+        return decide()
+    except Refused as refused:
+        if refused.code == "wrong-state":
+            raise Conflict(f"Not possible: {refused}.", code="plan-state") from None
+        errors = [FieldError("", str(refused), refused.code)]
+        raise Invalid(f"No such plan: {refused}.", code="plan-refused", errors=errors) from None
