@@ -134,6 +134,11 @@ class ApprovalDesk:
         await tx.load_accounts(book)
         await tx.load_agreements(book)
         for waiting in await tx.approvals_by_id([UUID(timer.subject) for timer in timers]):
+            if waiting.customer_id not in book.customers:
+                # Its customer was merged into another, who is not locked here: it is theirs to hear.
+                ends = (APPROVAL_ENDS, str(waiting.approval.approval_id), waiting.approval.expires_at)
+                book.changes.set_timer(waiting.customer_id, *ends)
+                continue
             outcome = expire(waiting.approval, tx.now)
             if outcome.state is waiting.approval:
                 continue

@@ -29,7 +29,8 @@ class PlanClock:
         for timer in timers:
             customer_id = timer.scope
             zone = zone_of(book.customers[customer_id].time_zone, self._shelf.policy())
-            filed = book.agreements[customer_id].plans.get(UUID(timer.subject))
+            page = book.agreements.get(customer_id)
+            filed = None if page is None else page.plans.get(UUID(timer.subject))
             if filed is not None:
                 self._lapse(book, filed, zone)
             weigh(book, customer_id, zone, tx.now, BY_CLOCK, ACTOR_CLOCK)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.application.bank import payment, report, reversal, updated
+from tests.application.bank import merged, payment, report, reversal, updated
 from tests.services.api.people import COLLECTOR, COMPLIANCE, SUPERVISOR, office
 
 # 401,000 is owed: four instalments of 100,250 on the 20th, the first two of which fall due on 20 July and 20 August.
@@ -237,6 +237,28 @@ async def test_an_account_has_one_plan_and_a_successor_takes_its_place(desk, cle
     assert again.json()["errors"][0]["code"] == "restructured-too-often"
     listed = (await clerk.get("/v1/plans", state="active")).json()["items"]
     assert [each["plan_id"] for each in listed] == [new["plan_id"]]
+
+
+async def test_a_merger_takes_a_plan_its_hold_and_its_money_along(desk, clerk):
+    path = await active(clerk)
+    await desk.bank.say(report("A2", "C2", unpaid=0), updated("C2", mobile="+8613800000002"), merged("C1", "C2"))
+    await desk.settle()
+    assert (await clerk.get(path)).json()["customer_id"] == "C2"
+    assert await desk.values("select customer_id from holds where kind = 'plan' and released_at is null") == ["C2"]
+    assert await desk.values("select scope from timers where kind = 'plan_look'") == ["C2"]
+    await desk.move_to(local("2026-07-20T12:00"))
+    await desk.bank.say(paid("P1", "2026-07-20"))
+    assert await state(clerk, path) == ("active", 1, 0)
+
+
+async def test_a_request_about_a_merged_customer_expires_where_they_are_now(desk, clerk):
+    proposed = await clerk.create("/v1/plans", **(TERMS | {"kind": "personalised", "assessment_id": "AS-1"}))
+    approval = await waiting(clerk)
+    await desk.bank.say(report("A2", "C2", unpaid=0), updated("C2", mobile="+8613800000002"), merged("C1", "C2"))
+    await desk.move_to(local("2026-07-06T12:00"))
+    assert (await clerk.get(approval)).json()["state"] == "expired"
+    shown = (await clerk.get(proposed.headers["location"])).json()
+    assert (shown["customer_id"], shown["state"]) == ("C2", "cancelled")
 
 
 async def test_its_instalments_sum_to_the_plan_in_the_books(desk, clerk):
