@@ -41,6 +41,7 @@ from tests.conftest import Database
 
 SENT = "arrears.message.sent.v1"
 HERE = ("planner", "arrears.account", 0)
+A_NEW_BROKER = pytest.mark.timeout(120)  # is started in the middle, beside whatever else the machine does
 KNOWN = Epoch(UUID(int=1), "cluster-1")
 
 
@@ -142,6 +143,7 @@ async def test_a_new_database_at_an_old_broker_is_a_first_meeting_and_stays_one(
 
 
 @pytest.mark.kafka
+@A_NEW_BROKER
 async def test_after_a_wipe_what_was_not_consumed_is_shipped_again_and_nothing_is_taken_twice(
     office: Office, broker: LocalKafka
 ) -> None:
@@ -172,6 +174,7 @@ async def test_after_a_wipe_what_was_not_consumed_is_shipped_again_and_nothing_i
 
 
 @pytest.mark.kafka
+@A_NEW_BROKER
 async def test_a_log_that_is_wiped_under_living_processes_is_paired_anew_by_them(
     office: Office, broker: LocalKafka
 ) -> None:

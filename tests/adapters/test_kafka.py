@@ -284,7 +284,8 @@ async def test_the_inbound_topic_has_the_answers_of_http_on_record(
         bodies = [json.dumps(each).encode() for each in odd_cases()]
         nested = b'{"specversion":"1.0","id":"n","source":"s","type":"payment.posted.v1","data":' + b'{"a":' * 9_000
         await write(clients, INBOUND, *((structured, body) for body in (*bodies[:4], nested, b"{}", *bodies[4:])))
-        await until(lambda: bank.rows("select from parked"), what="the last of them")
+        everything = "select from consumer_offsets where next_offset = $1"
+        await until(lambda: bank.rows(everything, len(bodies) + 2), what="the last of them")
         rows = await bank.rows("select id, answer from inbox where consumer = $1", INTAKE)
         parked = await bank.rows("select event_id from parked where state = 'parked'")
         unread = await bank.rows("select error from unreadable where consumer = $1 order by position", INTAKE)

@@ -210,6 +210,7 @@ async def test_a_rebalance_waits_for_the_batch_under_way(office: Office, kafka: 
         await asyncio.wait_for(office.reached.wait(), 30)
         async with supervised({"two": two.run}):
             await until(lambda: is_letting_go(one), what="the rebalance")
+            assert one.partitions, "not before it has finished"
             assert await office.noted("planner") == {}
             assert two.assigned_at is None
             gate.set()

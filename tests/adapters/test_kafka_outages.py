@@ -19,7 +19,8 @@ from tests.adapters.records import read_all
 from tests.adapters.test_kafka import envelope
 from tests.adapters.transports import DELINQUENT, Office, OverKafka, kafka_settings, lag_of, until
 
-pytestmark = pytest.mark.kafka
+# A broker is started in the middle, beside whatever else the machine does.
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 TOPIC = "arrears.account"
 
 
