@@ -27,6 +27,7 @@ from shared.adapters.postgres.schema import SCHEMA
 from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.ownership import file_lock
+from tests.ground import ground, grounds
 from tests.kafka_broker import has_owners, kill_what_killed_runs_left, shared_broker, why_no_broker
 
 TEMPLATE = "template_arrears"
@@ -65,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     os.environ["ARREARS_ENVIRONMENT"] = "development"
     _sweep_what_killed_runs_left()
-    home = Path(tempfile.mkdtemp(prefix=_home_prefix()))
+    home = Path(tempfile.mkdtemp(prefix=_home_prefix(), dir=ground()))
     home.chmod(0o711)  # as root, the server runs as somebody else, who must be able to pass
     os.environ[HOME_VARIABLE] = str(home)
 
@@ -149,12 +150,15 @@ def kafka() -> Iterator[str]:
 
 
 @pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """The usual one; a database of its own that a test started below it goes with the test, its data too."""
-    yield tmp_path
-    for data in (*tmp_path.glob("pgdata"), *tmp_path.glob("*/pgdata")):
+def tmp_path() -> Iterator[Path]:
+    """A new directory below the run's, gone after the test, and with it a database that the test started in it."""
+    path = Path(tempfile.mkdtemp(prefix="t-", dir=os.environ[HOME_VARIABLE]))
+    path.chmod(0o711)  # as root, a server below it runs as somebody else
+    yield path
+    for data in (*path.glob("pgdata"), *path.glob("*/pgdata")):
         with contextlib.suppress(EmbeddedPostgresError):  # the test has broken it
             EmbeddedPostgres(data.parent).destroy()
+    shutil.rmtree(path, ignore_errors=True)
 
 
 async def _make_template(dsn: str, administrator: str) -> None:
@@ -183,7 +187,7 @@ def _home_prefix() -> str:
 
 def _sweep_what_killed_runs_left() -> None:
     kill_what_killed_runs_left()
-    for home in Path(tempfile.gettempdir()).glob(_home_prefix() + "*"):
+    for home in (each for place in grounds() for each in place.glob(_home_prefix() + "*")):
         with contextlib.suppress(OSError, RuntimeError):  # another run is sweeping it, or is using it
             used = EmbeddedPostgres(home).owners_alive() or has_owners(_kafka_home(home))
             if time.time() - home.stat().st_mtime > 300 and not used:

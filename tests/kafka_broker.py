@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import psutil
 
 from shared.runtime.local_kafka import LocalKafka, LocalKafkaError, broker_homes, fetch_software, free_port
 from shared.runtime.ownership import Owners, file_lock
+from tests.ground import grounds
 
 
 @functools.cache
@@ -55,10 +55,9 @@ def shared_broker(home: Path) -> Iterator[str]:
 
 def kill_what_killed_runs_left() -> None:
     """End the brokers of test runs that were killed. One just started may belong to a run that has not said so yet."""
-    temporary = Path(tempfile.gettempdir()).resolve()
     for pid, home in broker_homes().items():
-        below = home.relative_to(temporary).parts[0] if home.is_relative_to(temporary) else ""
-        of_tests = below.startswith(("pytest-of-", "arrears-tests-"))
+        below = [str(home.relative_to(place)) for place in grounds() if home.is_relative_to(place)]
+        of_tests = any(each.startswith(("pytest-of-", "arrears-tests-")) for each in below)
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             if of_tests and time.time() - process.create_time() > 300 and not has_owners(home):

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from services.api.dev_issuer import ISSUER, DevIssuer
 from services.api.paging import CursorSigner
 from services.api.settings import ApiSettings
+from services.api.taking import Intake
 from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from_file, keys_from_url
 from services.settings import make_cipher
 from shared.adapters.crypto import FieldCipher
@@ -21,13 +22,10 @@ from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.adapters.rendering import Renderer
 from shared.application.gateway import Gateway
-from shared.application.turns import Lookahead
 from shared.runtime.health import Health
 
 if TYPE_CHECKING:
     from shared.adapters.kafka.lag import Reading
-
-MOST_AHEAD = 2  # chunks of imports in a transaction before their turn; on two cores more gain nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +38,7 @@ class ApiDeps:
     cursors: CursorSigner
     health: Health
     shelf: Shelf
-    lookahead: Lookahead
+    intake: Intake
     renderer: Renderer = field(default_factory=Renderer)
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     lag: Callable[[], Reading | None] | None = None
@@ -72,16 +70,18 @@ def make_deps(
     cipher = make_cipher(settings)
     health = health or Health()
     health.register("database", pool.ping)
+    work = PostgresUnitOfWork(pool, cipher, contact_value, manual_clock=settings.manual_clock, wake=wake)
+    shelf = shelf or Shelf(pool)
     return ApiDeps(
         settings=settings,
         pool=pool,
-        work=PostgresUnitOfWork(pool, cipher, contact_value, manual_clock=settings.manual_clock, wake=wake),
+        work=work,
         cipher=cipher,
         verifier=make_verifier(settings),
         cursors=CursorSigner(cipher.keys.derive("cursor")),
         health=health,
-        shelf=shelf or Shelf(pool),
-        lookahead=Lookahead(min(MOST_AHEAD, pool.size // 2)),
+        shelf=shelf,
+        intake=Intake.on(work, shelf, pool.size),
         gateways=gateways or {},
         lag=lag,
     )

@@ -114,6 +114,14 @@ async def ingest(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundE
     return [*await ingest(work, shelf, events[:half]), *await ingest(work, shelf, events[half:])]
 
 
+async def ingest_at_once(
+    work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent], patience_ms: int
+) -> list[Verdict]:
+    """Apply ``events`` in one transaction at the first try, or raise. None of them waits for a row for longer than
+    ``patience_ms``."""
+    return await _ingest_together(work, shelf, events, patience_ms=patience_ms)
+
+
 async def _ingest_patiently(work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent]) -> list[Verdict]:
     """Again after what looking again may put right: others were at the same customers, or the policy is new.
 
@@ -169,9 +177,15 @@ def _named(events: Sequence[InboundEvent]) -> tuple[list[str], list[str]]:
 
 
 async def _ingest_together(
-    work: UnitOfWork, shelf: PolicyShelf, events: Sequence[InboundEvent], turn: Turn | None = None
+    work: UnitOfWork,
+    shelf: PolicyShelf,
+    events: Sequence[InboundEvent],
+    turn: Turn | None = None,
+    patience_ms: int | None = None,
 ) -> list[Verdict]:
     async with work() as tx:
+        if patience_ms is not None:
+            await tx.wait_for_locks(patience_ms)
         verdicts: list[Verdict | None] = [None] * len(events)
         fresh = await _drop_seen(tx, events, verdicts)
         if fresh:

@@ -123,6 +123,9 @@ class Transaction(InboxStore, BookStore, TimerStore, Protocol):
     @property
     def now(self) -> datetime: ...
 
+    async def wait_for_locks(self, milliseconds: int) -> None:
+        """From here on a statement fails that has waited for so long for what another transaction holds."""
+
 
 class UnitOfWork(Protocol):
     def __call__(self) -> AbstractAsyncContextManager[Transaction]: ...

@@ -147,7 +147,7 @@ def test_a_process_that_is_not_this_broker_is_left_alone(tmp_path: Path, bystand
         with pytest.raises(LocalKafkaError, match=f"^process {bystander.pid}, .* is not the broker of"):
             act()
     broker.wipe()
-    assert bystander.status() == psutil.STATUS_SLEEPING
+    assert bystander.status() not in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
     assert not (tmp_path / "broker.pid").exists()
 
 

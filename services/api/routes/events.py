@@ -143,10 +143,11 @@ async def _take_single(deps: ApiDeps, body: bytes) -> Json:
         msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest("malformed-json", f"The body is not valid JSON: {_why(error)}") from None
-    (read,), (verdict,) = await _take(deps, [body])
+    read = read_event(body, await deps.work.now())
     if isinstance(read, Refused):
         errors = [FieldError(problem.field, problem.reason) for problem in read.problems]
         raise Invalid("The event can not be taken.", code="event-rejected", errors=errors)
+    verdict = await deps.intake.commits.take(read)
     if verdict.answer is Answer.REJECTED:
         raise Invalid(f"The event can not be taken: {verdict.reason}.", code="event-rejected")
     if verdict.answer is Answer.CONFLICT:

@@ -96,7 +96,7 @@ async def put_import_content(
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise BadRequest("unsupported-media-type", "Send the content as it is, not compressed.", status=415)
     start = from_byte if content_range is None else _start_of(content_range)
-    await receive_content(Place(deps.work, deps.shelf, deps.lookahead), import_id, request.stream(), start)
+    await receive_content(Place(deps.work, deps.shelf, deps.intake.lookahead), import_id, request.stream(), start)
     async with deps.pool.acquire() as conn:
         return Json(_found(await view.get_import(conn, import_id)))
 

@@ -41,7 +41,7 @@ class OffsetTables(Session):
 
         Nor does the transaction wait long for a customer that somebody else holds: that one is parked, alone, and does
         not stop the others of the batch."""
-        await self.conn.execute(f"set local lock_timeout = {PATIENCE_MS}")
+        await self.wait_for_locks(PATIENCE_MS)
         rows = await self.conn.fetch(
             """
             select from consumer_offsets o

@@ -34,3 +34,6 @@ class Session:
         self.now = now
         self.cipher = cipher
         self.normalise = normalise
+
+    async def wait_for_locks(self, milliseconds: int) -> None:
+        await self.conn.execute(f"set local lock_timeout = {milliseconds:d}")
