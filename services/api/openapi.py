@@ -45,6 +45,7 @@ TAGS = {
     "limitation-entries": "What interrupts or suspends the time in which claims can be brought",
     "third-parties": "Who stands beside the debtor",
     "plans": "Repayment plans: quoted, agreed, kept or not",
+    "settlements": "Less is taken than is owed, and the rest given up once it is paid",
     "approvals": "What waits for a second person",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.application.agreements import PROMISE_DUE
-from shared.application.approvals import APPROVAL_ENDS, ApprovalDesk
+from shared.application.agreement_clocks import agreement_clocks
 from shared.application.book import Book
 from shared.application.clockwork import BucketRolls, DueTimer, TimerTable
 from shared.application.complaint_clock import ComplaintClock
@@ -15,10 +14,7 @@ from shared.application.holds import HOLD_END, hold_ended
 from shared.application.housekeeping import HOUSEKEEPING, keep_house
 from shared.application.judging import BUCKET_ROLL, LIMITATION_LOOK
 from shared.application.limitation import Limitations
-from shared.application.plan_clock import PlanClock
-from shared.application.plan_judging import PLAN_LOOK
 from shared.application.planning import FOLLOW_UP, Planner, PlanningStore
-from shared.application.promises import PromiseClock
 from shared.application.sending import RuleShelf
 from shared.domain.complaint import Clock
 
@@ -34,10 +30,8 @@ def table(planner: Planner, rolls: BucketRolls, shelf: RuleShelf) -> TimerTable:
         PERMIT_END: permits_ended,
         KINDS[Clock.ACKNOWLEDGE]: complaints.tick,
         KINDS[Clock.ANSWER]: complaints.tick,
-        PROMISE_DUE: PromiseClock(rolls.shelf).tick,
-        PLAN_LOOK: PlanClock(rolls.shelf).tick,
+        **agreement_clocks(rolls.shelf),
         LIMITATION_LOOK: Limitations(shelf).look,
-        APPROVAL_ENDS: ApprovalDesk(rolls.shelf).tick,
         FOLLOW_UP: follow_up_due,
         HOUSEKEEPING: keep_house,
     }

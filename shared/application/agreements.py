@@ -13,6 +13,12 @@ from uuid import UUID
 
 from shared.application.book import AccountKey, Agreements, Book, PromiseOnFile
 from shared.application.plan_judging import PLAN_LOOK, catch_up_plans, judge_plans, money_on, put_plan, tell
+from shared.application.settlement_judging import (
+    SETTLEMENT_LOOK,
+    catch_up_settlements,
+    judge_settlements,
+    put_settlement,
+)
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import at_local, local_date
 from shared.domain.delinquency import CURRENT
@@ -34,6 +40,7 @@ def weigh(book: Book, customer_id: str, zone: str, at: datetime, reason: str, ac
     catch_up_agreements(book, customer_id, zone)
     _judge_on(book, customer_id, zone, local_date(book.now, zone), reason, actor)
     judge_plans(book, customer_id, zone, reason, actor)
+    judge_settlements(book, customer_id, zone, reason, actor)
     note_wait(book, customer_id, zone, at)
 
 
@@ -45,6 +52,7 @@ def catch_up_agreements(book: Book, customer_id: str, zone: str) -> None:
     for day in sorted(day for day in due if day <= today):
         _judge_on(book, customer_id, zone, day, BY_CLOCK, ACTOR_CLOCK)
     catch_up_plans(book, customer_id, zone)
+    catch_up_settlements(book, customer_id, zone)
 
 
 def note_wait(book: Book, customer_id: str, zone: str, at: datetime) -> None:
@@ -89,14 +97,19 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
     page = book.agreements.get(origin)
     if page is None or origin == target:
         return
-    for filed in [filed for filed in page.promises.values() if filed.promise.account == account]:
-        del page.promises[filed.promise.promise_id]
-        book.changes.set_timer(origin, PROMISE_DUE, str(filed.promise.promise_id), None)
-        put_promise(book, replace(filed, promise=replace(filed.promise, customer_id=target)), zone)
+    for promised in [filed for filed in page.promises.values() if filed.promise.account == account]:
+        del page.promises[promised.promise.promise_id]
+        book.changes.set_timer(origin, PROMISE_DUE, str(promised.promise.promise_id), None)
+        put_promise(book, replace(promised, promise=replace(promised.promise, customer_id=target)), zone)
     for plan in [plan for plan in page.plans.values() if account in plan.plan.accounts]:
         del page.plans[plan.plan.plan_id]
         book.changes.set_timer(origin, PLAN_LOOK, str(plan.plan.plan_id), None)
         put_plan(book, replace(plan, plan=replace(plan.plan, customer_id=target)), zone, "core-banking")
+    for filed in [filed for filed in page.settlements.values() if account in filed.settlement.accounts]:
+        del page.settlements[filed.settlement.settlement_id]
+        book.changes.set_timer(origin, SETTLEMENT_LOOK, str(filed.settlement.settlement_id), None)
+        moved = replace(filed, settlement=replace(filed.settlement, customer_id=target))
+        put_settlement(book, moved, zone, "core-banking")
     money = {key: each for key, each in page.payments.items() if (each.account_id, each.currency) == account}
     book.agreements.setdefault(target, Agreements()).payments.update(money)
 

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from shared.application.book import Book, PlanOnFile
+from shared.application.approval_subjects import Subject, subject_of
+from shared.application.book import Book
 from shared.application.clockwork import DueTimer
 from shared.application.editing import EditStore, Expected, open_for_edit
-from shared.application.judging import PolicyShelf, zone_of
-from shared.application.plan_judging import ACTOR_CLOCK, put_plan, tell
+from shared.application.judging import PolicyShelf
+from shared.application.plan_judging import ACTOR_CLOCK, tell
 from shared.application.principal import Principal
 from shared.application.refusals import Conflict, Forbidden
 from shared.domain.approval import Approval, ApprovalRefused, ApprovalState, decide, expire, request, withdraw
-from shared.domain.calendar import local_date
 from shared.domain.identity import derive
-from shared.domain.outcome import Outcome
-from shared.domain.plan import Plan, PlanState
-from shared.domain.plan_life import approve, cancel, lapses_on
-from shared.domain.plan_terms import PlanRefused
+from shared.domain.outcome import Outcome, Refused
 
 APPROVAL_ENDS = "approval_ends"
 _NOT_THEIRS = frozenset({"own-request", "wrong-role", "not-yours"})
+
+
+class Proposed(Protocol):
+    """What waits for a second person: its content by its hash, and the roles one of which decides."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def approvers(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """``noun`` and id of what is asked about, and the case in whose time it is."""
+
+    noun: str
+    subject_id: UUID
+    case_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +69,33 @@ class ApprovalStore(EditStore, Protocol):
 
 
 async def ask_second_person(
-    tx: ApprovalStore, book: Book, plan: Plan, case_id: UUID | None, who: Principal, until: datetime
+    tx: ApprovalStore, book: Book, about: About, proposed: Proposed, who: Principal, until: datetime
 ) -> None:
-    """Ask one of the plan's approvers; the caller saves the book's changes."""
+    """Ask one of the approvers; the caller saves the book's changes."""
     asked = Approval(
-        approval_id=derive("approval", "plan", plan.plan_id, plan.fingerprint),
-        subject="plan",
-        subject_id=str(plan.plan_id),
-        content=plan.fingerprint,
+        approval_id=derive("approval", about.noun, about.subject_id, proposed.fingerprint),
+        subject=about.noun,
+        subject_id=str(about.subject_id),
+        content=proposed.fingerprint,
         requested_by=who.subject,
         requested_at=tx.now,
         expires_at=until,
-        approvers=plan.approvers,
-        customer_id=plan.customer_id,
+        approvers=proposed.approvers,
+        customer_id=proposed.customer_id,
     )
-    await _write(tx, book, request(asked), case_id, who.subject)
+    await _write(tx, book, request(asked), about.case_id, who.subject)
 
 
-async def drop_request(tx: ApprovalStore, book: Book, filed: PlanOnFile) -> None:
-    """The plan was called off: nobody has to decide about it any more."""
-    for waiting in await tx.pending_approvals("plan", str(filed.plan.plan_id)):
+async def drop_request(tx: ApprovalStore, book: Book, about: About, reason: str) -> None:
+    """It was called off: nobody has to decide about it any more."""
+    for waiting in await tx.pending_approvals(about.noun, str(about.subject_id)):
         asker = waiting.approval.requested_by
-        outcome = withdraw(waiting.approval, asker, tx.now, "plan_cancelled")
-        await _write(tx, book, outcome, filed.case_id, asker)
+        outcome = withdraw(waiting.approval, asker, tx.now, reason)
+        await _write(tx, book, outcome, about.case_id, asker)
 
 
 class ApprovalDesk:
-    """What people and the clock do with requests. ``shelf`` knows zones and how long a proposal waits."""
+    """What people and the clock do with requests. ``shelf`` knows zones and policies."""
 
     def __init__(self, shelf: PolicyShelf) -> None:
         self._shelf = shelf
@@ -86,11 +103,9 @@ class ApprovalDesk:
     async def decide(
         self, tx: ApprovalStore, approval_id: UUID, granted: bool, reason: str, who: Principal, expected: Expected
     ) -> None:
-        """The second person's yes or no; the plan follows it in the same step."""
+        """The second person's yes or no; what it is about follows it in the same step."""
         book, waiting = await open_for_edit(tx, tx.find_approval, approval_id, who, expected)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
-        filed = book.agreements[waiting.customer_id].plans[UUID(waiting.approval.subject_id)]
+        subject = await self._subject(tx, book, waiting)
         try:
             outcome = decide(
                 waiting.approval,
@@ -98,34 +113,34 @@ class ApprovalDesk:
                 by=who.subject,
                 roles={role.value for role in who.roles},
                 at=tx.now,
-                content=filed.plan.fingerprint,
+                content=subject.content,
                 reason=reason,
             )
         except ApprovalRefused as refused:
             raise _told(refused) from None
-        await _write(tx, book, outcome, filed.case_id, who.subject)
-        zone = zone_of(book.customers[waiting.customer_id].time_zone, self._shelf.policy())
+        await _write(tx, book, outcome, subject.case_id, who.subject)
         try:
-            after = approve(filed.plan, who.subject) if granted else cancel(filed.plan, _today(tx, zone), "refused")
-        except PlanRefused as refused:
-            raise Conflict(f"Not possible: {refused}.", code="plan-state") from None
-        self._follow(book, filed, after, zone, who.subject)
+            if granted:
+                subject.grant(who.subject)
+            else:
+                subject.call_off("refused", who.subject)
+        except Refused as refused:
+            raise Conflict(f"Not possible: {refused}.", code="approval-state") from None
         await tx.save(book.changes)
 
     async def withdraw(
         self, tx: ApprovalStore, approval_id: UUID, reason: str, who: Principal, expected: Expected
     ) -> None:
-        """Who asked takes it back; the plan is called off with it."""
+        """Who asked takes it back; what it is about is called off with it."""
         book, waiting = await open_for_edit(tx, tx.find_approval, approval_id, who, expected)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
-        filed = book.agreements[waiting.customer_id].plans[UUID(waiting.approval.subject_id)]
+        subject = await self._subject(tx, book, waiting)
         try:
             outcome = withdraw(waiting.approval, who.subject, tx.now, reason)
         except ApprovalRefused as refused:
             raise _told(refused) from None
-        await _write(tx, book, outcome, filed.case_id, who.subject)
-        self._call_off(tx, book, filed, "withdrawn", who.subject)
+        await _write(tx, book, outcome, subject.case_id, who.subject)
+        if subject.waits:
+            subject.call_off("withdrawn", who.subject)
         await tx.save(book.changes)
 
     async def tick(self, tx: ApprovalStore, book: Book, timers: Sequence[DueTimer]) -> None:
@@ -142,20 +157,16 @@ class ApprovalDesk:
             outcome = expire(waiting.approval, tx.now)
             if outcome.state is waiting.approval:
                 continue
-            filed = book.agreements[waiting.customer_id].plans[UUID(waiting.approval.subject_id)]
-            await _write(tx, book, outcome, filed.case_id, ACTOR_CLOCK)
-            self._call_off(tx, book, filed, "expired", ACTOR_CLOCK)
+            subject = subject_of(book, self._shelf, waiting.approval)
+            await _write(tx, book, outcome, subject.case_id, ACTOR_CLOCK)
+            if subject.waits:
+                subject.call_off("expired", ACTOR_CLOCK)
         await tx.save(book.changes)
 
-    def _call_off(self, tx: ApprovalStore, book: Book, filed: PlanOnFile, reason: str, actor: str) -> None:
-        if filed.plan.state is PlanState.PROPOSED:
-            zone = zone_of(book.customers[filed.customer_id].time_zone, self._shelf.policy())
-            self._follow(book, filed, cancel(filed.plan, _today(tx, zone), reason), zone, actor)
-
-    def _follow(self, book: Book, filed: PlanOnFile, after: Outcome[Plan], zone: str, actor: str) -> None:
-        tell(book, filed.customer_id, filed.case_id, after.announcements, actor)
-        lapses = lapses_on(after.state, self._shelf.repayment().plans)
-        put_plan(book, replace(filed, plan=after.state), zone, actor, lapses_on=lapses)
+    async def _subject(self, tx: ApprovalStore, book: Book, waiting: ApprovalOnFile) -> Subject:
+        await tx.load_accounts(book)
+        await tx.load_agreements(book)
+        return subject_of(book, self._shelf, waiting.approval)
 
 
 async def _write(tx: ApprovalStore, book: Book, outcome: Outcome[Approval], case_id: UUID | None, actor: str) -> None:
@@ -165,10 +176,6 @@ async def _write(tx: ApprovalStore, book: Book, outcome: Outcome[Approval], case
     due_at = approval.expires_at if approval.state is ApprovalState.PENDING else None
     book.changes.set_timer(customer_id, APPROVAL_ENDS, str(approval.approval_id), due_at)
     tell(book, customer_id, case_id, outcome.announcements, actor)
-
-
-def _today(tx: ApprovalStore, zone: str) -> date:
-    return local_date(tx.now, zone)
 
 
 def _told(refused: ApprovalRefused) -> Conflict | Forbidden:

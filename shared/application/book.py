@@ -19,6 +19,7 @@ from shared.domain.case import Case, CaseStanding
 from shared.domain.delinquency import BucketEntry
 from shared.domain.plan import Plan
 from shared.domain.promise import Promise
+from shared.domain.settlement import Settlement
 from shared.domain.waiting import Wait
 
 AccountKey = tuple[str, str]  # account id, currency
@@ -149,11 +150,29 @@ class PlanOnFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementOnFile:
+    """A settlement as it stands in the books, like a plan."""
+
+    settlement: Settlement
+    case_id: UUID | None
+    looked_on: date
+    held: int = 0
+    holding: bool = False
+    row_version: int = 1
+
+    @property
+    def customer_id(self) -> str:
+        return self.settlement.customer_id
+
+
+@dataclass(frozen=True, slots=True)
 class PlanHold:
-    """The hold that a plan in force has on one of its accounts: placed, or released again."""
+    """The hold that a plan or settlement in force (``noun``, ``origin``) has on one of its accounts: placed, or
+    released again."""
 
     hold_id: UUID
-    plan_id: UUID
+    noun: str
+    origin: UUID
     customer_id: str
     account_id: str
     placed: bool
@@ -165,6 +184,7 @@ class Agreements:
 
     promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
     plans: dict[UUID, PlanOnFile] = field(default_factory=dict)
+    settlements: dict[UUID, SettlementOnFile] = field(default_factory=dict)
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
     last_wait: Wait | None = None
     waits: int = 0  # how many waits are on record
@@ -226,6 +246,7 @@ class Changes:
     standings: list[tuple[UUID, int, CaseStanding]] = field(default_factory=list)
     promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
     plans: dict[UUID, PlanOnFile] = field(default_factory=dict)
+    settlements: dict[UUID, SettlementOnFile] = field(default_factory=dict)
     plan_holds: dict[UUID, PlanHold] = field(default_factory=dict)
     waits: list[tuple[str, int, Wait]] = field(default_factory=list)  # customer, number, fact
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, time
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.application.book import AccountKey, Agreements, Book, Payment, PlanHold, PlanOnFile
@@ -43,8 +44,8 @@ def put_plan(book: Book, filed: PlanOnFile, zone: str, actor: str, *, lapses_on:
     if plan.stops_collection != filed.holding:
         held = filed.held + plan.stops_collection
         filed = replace(filed, held=held, holding=plan.stops_collection)
-        for account_id in sorted({account_id for account_id, _ in plan.accounts}):
-            _turn_hold(book, filed, account_id, actor)
+        owner = HoldOwner("plan", plan.plan_id, plan.customer_id, filed.case_id, plan.state.value)
+        turn_holds(book, owner, plan.accounts, filed.held, filed.holding, actor)
     book.agreements.setdefault(plan.customer_id, Agreements()).plans[plan.plan_id] = filed
     book.changes.plans[plan.plan_id] = filed
     day = lapses_on or next_look(plan, filed.looked_on)
@@ -59,6 +60,36 @@ def tell(book: Book, customer_id: str, case_id: UUID | None, news: Iterable[Anno
         book.changes.announce([each])
         kind = each.type.removeprefix("arrears.").rpartition(".")[0]
         book.changes.record(customer_id, case_id, kind, each.data, actor)
+
+
+class HoldOwner(NamedTuple):
+    """Whose hold it is; ``state`` is told when it is released."""
+
+    noun: str
+    origin: UUID
+    customer_id: str
+    case_id: UUID | None
+    state: str
+
+
+def turn_holds(
+    book: Book, owner: HoldOwner, accounts: Iterable[AccountKey], number: int, placed: bool, actor: str
+) -> None:
+    """Place the owner's holds for the ``number``-th time, or release those of that time."""
+    for account_id in sorted({account_id for account_id, _ in accounts}):
+        hold_id = derive(f"{owner.noun}-hold", owner.origin, account_id, number)
+        # Placed and released in one transaction, it never was in force: the last word stands on the row.
+        hold = PlanHold(hold_id, owner.noun, owner.origin, owner.customer_id, account_id, placed)
+        book.changes.plan_holds[hold_id] = hold
+        data = {
+            "hold_id": str(hold_id),
+            "kind": HoldKind.PLAN.value,
+            "account_id": account_id,
+            "case_id": None if owner.case_id is None else str(owner.case_id),
+        }
+        word, more = ("placed", {"ends_at": None}) if placed else ("released", {"reason": owner.state})
+        news = Announcement("arrears.hold", f"arrears.hold.{word}.v1", owner.customer_id, {**data, **more})
+        tell(book, owner.customer_id, owner.case_id, [news], actor)
 
 
 def money_on(book: Book, page: Agreements, accounts: Iterable[AccountKey]) -> list[Paid]:
@@ -82,19 +113,3 @@ def _look(book: Book, filed: PlanOnFile, zone: str, day: date, reason: str, acto
     after = replace(filed, plan=outcome.state, looked_on=max(filed.looked_on, day))
     tell(book, plan.customer_id, filed.case_id, outcome.announcements, actor)
     return put_plan(book, after, zone, actor)
-
-
-def _turn_hold(book: Book, filed: PlanOnFile, account_id: str, actor: str) -> None:
-    plan = filed.plan
-    hold_id = derive("plan-hold", plan.plan_id, account_id, filed.held)
-    # Placed and released in one transaction, it never was in force: the last word stands on the row.
-    book.changes.plan_holds[hold_id] = PlanHold(hold_id, plan.plan_id, plan.customer_id, account_id, filed.holding)
-    data = {
-        "hold_id": str(hold_id),
-        "kind": HoldKind.PLAN.value,
-        "account_id": account_id,
-        "case_id": None if filed.case_id is None else str(filed.case_id),
-    }
-    word, more = ("placed", {"ends_at": None}) if filed.holding else ("released", {"reason": plan.state.value})
-    news = Announcement("arrears.hold", f"arrears.hold.{word}.v1", plan.customer_id, {**data, **more})
-    tell(book, plan.customer_id, filed.case_id, [news], actor)

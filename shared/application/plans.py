@@ -5,20 +5,19 @@ What payments and the clock make of one is in ``plan_judging``; who may approve 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
 from shared.application.agreements import catch_up_agreements, weigh
-from shared.application.approvals import ApprovalStore, ask_second_person, drop_request
-from shared.application.book import AccountKey, Book, PlanOnFile
+from shared.application.approvals import About, ApprovalStore, ask_second_person, drop_request
+from shared.application.book import Book, PlanOnFile
 from shared.application.editing import Expected, case_of, open_for_edit
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.principal import Principal, Role
-from shared.application.quoting import PlanAsked, allowed, open_agreements, quoted
+from shared.application.quoting import PlanAsked, allowed, not_settled, open_agreements, quoted, worst_bucket
 from shared.application.refusals import FieldError, Forbidden, Invalid
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
@@ -52,6 +51,7 @@ class PlanDesk:
             raise Forbidden("What stands against a plan is put aside by a supervisor.")
         customer_id = wanted.asked.customer_id
         book, agreements, zone = await open_agreements(tx, self._shelf, customer_id, who)
+        not_settled(agreements, wanted.asked.accounts, live=True)
         made = quoted(book, self._shelf, wanted.asked, zone)
         old = None if wanted.replaces is None else agreements.plans.get(wanted.replaces)
         if wanted.replaces is not None and old is None:
@@ -61,7 +61,7 @@ class PlanDesk:
             quote=made,
             proposed_by=who.subject,
             roles={role.value for role in who.roles},
-            bucket=self._worst(book, customer_id, wanted.asked.accounts),
+            bucket=worst_bucket(book, self._shelf, customer_id, wanted.asked.accounts),
             assessment_id=wanted.assessment_id,
             replaces=None if old is None else old.plan,
             waived=wanted.waive,
@@ -75,7 +75,7 @@ class PlanDesk:
         tell(book, customer_id, filed.case_id, outcome.announcements, who.subject)
         if plan.state is PlanState.PROPOSED:
             until = tx.now + timedelta(days=policy.approval_days)
-            await ask_second_person(tx, book, plan, filed.case_id, who, until)
+            await ask_second_person(tx, book, About("plan", plan.plan_id, filed.case_id), plan, who, until)
         await tx.save(book.changes)
 
     async def activate(
@@ -97,7 +97,7 @@ class PlanDesk:
         book, filed, zone = await self._edit(tx, plan_id, who, expected)
         outcome = allowed(lambda: cancel(filed.plan, local_date(tx.now, zone), reason))
         self._write(book, filed, outcome, zone, who)
-        await drop_request(tx, book, filed)
+        await drop_request(tx, book, About("plan", plan_id, filed.case_id), "plan_cancelled")
         await tx.save(book.changes)
 
     def _write(self, book: Book, filed: PlanOnFile, outcome: Outcome[Plan], zone: str, who: Principal) -> None:
@@ -113,8 +113,3 @@ class PlanDesk:
         await tx.load_agreements(book)
         catch_up_agreements(book, filed.customer_id, zone)
         return book, book.agreements[filed.customer_id].plans[plan_id], zone
-
-    def _worst(self, book: Book, customer_id: str, accounts: Sequence[AccountKey]) -> str:
-        names = [bucket.name for bucket in self._shelf.policy().buckets]
-        mine = [book.accounts_of(customer_id)[key].bucket for key in accounts]
-        return max(mine, key=lambda name: names.index(name) if name in names else -1)

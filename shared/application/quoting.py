@@ -19,6 +19,7 @@ from shared.domain.calendar import local_date
 from shared.domain.outcome import Refused
 from shared.domain.plan_quote import Quote, quote
 from shared.domain.plan_terms import Debt, Terms
+from shared.domain.settlement import LIVE, SettlementState
 
 PRINCIPAL_FIRST_AFTER = 90  # days past due; CBRC order 2011 no. 2
 T = TypeVar("T")
@@ -69,6 +70,27 @@ def debts_now(book: Book, customer_id: str, asked: Sequence[AccountKey], today: 
         errors = [FieldError(f"/accounts/{number}", "is not an account of this customer") for number in unknown]
         raise Invalid("There is no such account.", errors=errors)
     return [_debt(accounts[key], today) for key in asked]
+
+
+def worst_bucket(book: Book, shelf: PolicyShelf, customer_id: str, accounts: Sequence[AccountKey]) -> str:
+    """The bucket of that of the customer's ``accounts`` that is behind the longest."""
+    names = [bucket.name for bucket in shelf.policy().buckets]
+    mine = [book.accounts_of(customer_id)[key].bucket for key in accounts]
+    return max(mine, key=lambda name: names.index(name) if name in names else -1)
+
+
+def not_settled(agreements: Agreements, accounts: Sequence[AccountKey], *, live: bool) -> None:
+    """Nothing new is agreed on an account that was settled, until the bank's books show it; ``live``: nor while
+    a settlement is under way. Raises Invalid."""
+    for filed in agreements.settlements.values():
+        settlement = filed.settlement
+        taken = [number for number, key in enumerate(accounts) if key in settlement.accounts]
+        done = settlement.state is SettlementState.FULFILLED and filed.holding
+        if taken and (done or (live and settlement.state in LIVE)):
+            code = "account-settled" if done else "account-in-settlement"
+            words = "was settled" if done else "is in a settlement under way"
+            errors = [FieldError(f"/accounts/{number}", words, code) for number in taken]
+            raise Invalid("There is a settlement of one of the accounts.", errors=errors)
 
 
 def _debt(account: Account, today: date) -> Debt:

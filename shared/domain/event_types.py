@@ -102,6 +102,24 @@ _INSTALMENT = {
     "overdue": "amount",
     "left": "amount",
 }
+_SETTLEMENT = {
+    "settlement_id": "uuid",
+    "customer_id": "text",
+    "accounts": "texts",
+    "currency": "code",
+    "instrument": "code",
+    "owed": "amount",
+    "pays": "amount",
+    "received": "amount",
+    "given_up": "amount",
+    "back": "amount",
+    "valid_until": "date",
+    "state": "code",
+    "previous": "code?",
+    "ended_on": "date?",
+    "reason": "code",
+    "policy_version": "count",
+}
 _APPROVAL = {
     "approval_id": "uuid",
     "customer_id": "text",
@@ -296,6 +314,22 @@ EVENT_TYPES: dict[str, EventType] = {
             "instalment_covered": "An instalment is paid.",
             "instalment_missed": "An instalment's days of grace are over and it is not paid.",
             "instalment_uncovered": "An instalment is not paid after all: a payment was taken back.",
+        },
+    ),
+    **_rows(
+        "arrears.settlement",
+        "settlement",
+        _SETTLEMENT,
+        {
+            "proposed": "A settlement was proposed.",
+            "offered": "A settlement was offered: the bank would take less than is owed.",
+            "accepted": "The customer accepted a settlement.",
+            "activated": "A settlement is in force.",
+            "fulfilled": "A settlement was paid; the rest of the debt is given up.",
+            "breached": "A settlement was not kept; the debt is back, less what was paid.",
+            "resumed": "A settlement was judged again and is in force: the past changed.",
+            "withdrawn": "A settlement was called off or refused.",
+            "expired": "Nobody took up a settlement in time.",
         },
     ),
     **_rows(

@@ -1,4 +1,4 @@
-"""What settlements and waivers announce: rows for THE table of event types.
+"""What waivers announce: rows for THE table of event types.
 
 They move into ``event_types.EVENT_TYPES`` with the use cases that announce them, for that table is what is announced
 today. Each amount is in minor units of the event's currency; ``amounts`` is a list of {currency, amount}.
@@ -8,24 +8,6 @@ from __future__ import annotations
 
 from shared.domain.event_types import EventType
 
-_SETTLEMENT = {
-    "settlement_id": "uuid",
-    "customer_id": "text",
-    "accounts": "texts",
-    "currency": "code",
-    "instrument": "code",
-    "owed": "amount",
-    "pays": "amount",
-    "received": "amount",
-    "given_up": "amount",
-    "back": "amount",
-    "valid_until": "date",
-    "state": "code",
-    "previous": "code?",
-    "ended_on": "date?",
-    "reason": "code",
-    "policy_version": "count",
-}
 _WAIVER = {
     "waiver_id": "uuid",
     "customer_id": "text",
@@ -45,22 +27,6 @@ def _rows(topic: str, noun: str, fields: dict[str, str], says: dict[str, str]) -
 
 
 REPAYMENT_EVENTS: dict[str, EventType] = {
-    **_rows(
-        "arrears.settlement",
-        "settlement",
-        _SETTLEMENT,
-        {
-            "proposed": "A settlement was proposed.",
-            "offered": "A settlement was offered: the bank would take less than is owed.",
-            "accepted": "The customer accepted a settlement.",
-            "activated": "A settlement is in force.",
-            "fulfilled": "A settlement was paid; the rest of the debt is given up.",
-            "breached": "A settlement was not kept; the debt is back, less what was paid.",
-            "resumed": "A settlement was judged again and is in force: the past changed.",
-            "withdrawn": "A settlement was called off or refused.",
-            "expired": "Nobody took up a settlement in time.",
-        },
-    ),
     **_rows(
         "arrears.settlement",
         "waiver",

@@ -36,7 +36,8 @@ from shared.domain.settlement_policy import SettlementPolicy
 class NewSettlement:
     """``pays`` minor units instead of the debts, in ``instalments`` (1: a lump sum) on ``dates``, of ``amounts`` where
     they are not alike. ``bucket`` is the worst account's, ``oldest_due`` what each is overdue since. ``taken`` are
-    accounts in a plan under way. ``waived`` are codes that somebody with the right to has put aside."""
+    accounts in a plan under way. ``valid_until`` is the last day of the offer, where it is to stand for less than the
+    policy's days. ``waived`` are codes that somebody with the right to has put aside."""
 
     settlement_id: UUID
     customer_id: str
@@ -51,6 +52,7 @@ class NewSettlement:
     bucket: str = ANY
     oldest_due: Mapping[str, date] = field(default_factory=dict)
     taken: Collection[AccountKey] = ()
+    valid_until: date | None = None
     waived: Collection[str] = ()
 
 
@@ -62,6 +64,7 @@ def objections(
     owed = sum(debt.amount for debt in new.debts)
     first = new.dates.nominal(1)
     breached = sum(each.state is SettlementState.BREACHED for each in earlier)
+    longest = today + timedelta(days=policy.offer_days)
     against = {
         "nothing-owed": owed < 1 or any(debt.amount < 1 for debt in new.debts),
         "account-twice": len(accounts) != len(new.debts),
@@ -71,6 +74,8 @@ def objections(
         "account-in-settlement": any(each.state in LIVE and each.accounts & accounts for each in earlier),
         "first-too-early": first <= today,
         "first-too-late": first > today + timedelta(days=policy.first_within),
+        "offer-too-short": new.valid_until is not None and new.valid_until < today,
+        "offer-too-long": new.valid_until is not None and new.valid_until > longest,
         "breached-before": breached >= policy.breached,
     }
     words = {
@@ -82,12 +87,15 @@ def objections(
         "account-in-settlement": "another settlement is under way for one of the accounts",
         "first-too-early": f"the first payment would be due on {first}",
         "first-too-late": f"the first payment is due within {policy.first_within} days",
+        "offer-too-short": "an offer stands until today at least",
+        "offer-too-long": f"an offer stands until {longest} at most",
         "breached-before": f"{breached} were breached before",
     }
     return {code: words[code] for code, applies in against.items() if applies}
 
 
 WAIVABLE = frozenset({"breached-before"})
+_UNANSWERED = (SettlementState.PROPOSED, SettlementState.OFFERED)
 
 
 def propose(
@@ -117,7 +125,7 @@ def propose(
         given_up=gives,
         oldest_due=tuple(sorted(new.oldest_due.items())),
         reckoned_at=new.reckoned_at,
-        valid_until=today + timedelta(days=policy.offer_days),
+        valid_until=new.valid_until or today + timedelta(days=policy.offer_days),
         rule=policy.breaks,
         proposed_by=new.proposed_by,
         proposed_on=today,
@@ -189,11 +197,14 @@ def withdraw(settlement: Settlement, today: date, reason: str) -> Outcome[Settle
 
 
 def expire(settlement: Settlement, today: date) -> Outcome[Settlement]:
-    """What the clock does with an offer that nobody took; before its time, or after an answer, it does nothing."""
-    waiting = settlement.state in (SettlementState.PROPOSED, SettlementState.OFFERED)
-    if not waiting or today <= settlement.valid_until:
-        return Outcome(settlement)
-    return _move(settlement, SettlementAction.EXPIRE, "expired", ended_on=settlement.valid_until)
+    """What the clock does with an offer that nobody took, and with one that was taken and never signed, so that
+    collection does not stand still for nothing. Before its time, and in any other state, it does nothing."""
+    first = settlement.schedule.instalments[0].due_on
+    if settlement.state in _UNANSWERED and today > settlement.valid_until:
+        return _move(settlement, SettlementAction.EXPIRE, "expired", ended_on=settlement.valid_until)
+    if settlement.state is SettlementState.ACCEPTED and today > first:
+        return _move(settlement, SettlementAction.WITHDRAW, "not_signed", ended_on=first)
+    return Outcome(settlement)
 
 
 def standing(settlement: Settlement, payments: Iterable[Payment], on: date) -> Coverage:
@@ -222,8 +233,10 @@ def judge(settlement: Settlement, payments: Iterable[Payment], on: date, reason:
 
 def next_look(settlement: Settlement, on: date) -> date | None:
     """The next day after ``on`` on whose beginning the calendar alone may change something: the timer's date."""
-    if settlement.state in (SettlementState.PROPOSED, SettlementState.OFFERED):
+    if settlement.state in _UNANSWERED:
         return settlement.valid_until + timedelta(days=1)
+    if settlement.state is SettlementState.ACCEPTED:
+        return settlement.schedule.instalments[0].due_on + timedelta(days=1)
     if settlement.state is not SettlementState.ACTIVE:
         return None
     return min((day for day in break_days(settlement.schedule, settlement.rule) if day > on), default=None)

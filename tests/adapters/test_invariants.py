@@ -90,6 +90,23 @@ def plan(state: str, amount: int = 1000) -> str:
     """
 
 
+def settlement(state: str, pays: int = 900, received: int = 0, valid_until: str = "2026-06-30") -> str:
+    """A settlement that takes 900 instead of 1,000 on account A1; its hold stands while it is in force."""
+    debts = '[{"account_id": "A1", "currency": "CNY", "balances": {"principal": 900, "penalty": 100}}]'
+    schedule = '{"instalments": [{"amount": 900}]}'
+    document = f'{{"debts": {debts}, "schedule": {schedule}, "given_up": [["A1", "penalty", 100]]}}'
+    return f"""
+    insert into settlements (settlement_id, customer_id, currency, instrument, state, owed, pays, received, valid_until,
+        reckoned_at, proposed_at, looked_on, document)
+    values ('{SETTLEMENT}', 'C1', 'CNY', 'lump_sum', '{state}', 1000, {pays}, {received}, '{valid_until}',
+        '2026-05-30 10:00+08', '2026-05-30 10:00+08', '2026-05-30', '{document}');
+    insert into holds (hold_id, customer_id, account_id, kind, reason, origin, placed_at, released_at, placed_by)
+    values (gen_random_uuid(), 'C1', 'A1', 'plan', 'settlement', '{SETTLEMENT}', '2026-05-30 10:00+08',
+        {"null" if state == "active" else "'2026-05-30 11:00+08'"}, 'settlement');
+    """
+
+
+SETTLEMENT = "00000000-0000-8000-8000-0000000000bb"
 PLAN = "00000000-0000-8000-8000-0000000000aa"
 PROMISE = """
     insert into promises (promise_id, customer_id, account_id, currency, amount, due_on, made_at, made_on, channel,
@@ -111,6 +128,17 @@ VIOLATIONS = {
     "a plan in force has no hold on one of its accounts, or one that is not in force has": plan("active")
     + "update holds set released_at = '2026-05-30 12:00+08'",
     "a plan that a second person was asked about went on without their yes": plan("approved") + PENDING,
+    "what is paid and what is given up for a settlement are not the debts in it": settlement("active", 899),
+    "what was received for a settlement is not what stayed of the payments that count for it": settlement(
+        "active", received=1
+    ),
+    "an offer of a settlement stands though its last day is over": settlement("offered", valid_until="2026-05-30"),
+    "a settlement that was agreed has no hold on one of its accounts, or one that is not in force has": settlement(
+        "active"
+    )
+    + "update holds set released_at = '2026-05-30 12:00+08'",
+    "a settlement that a second person was asked about was offered without their yes": settlement("offered")
+    + PENDING.replace("'plan', '" + PLAN, "'settlement', '" + SETTLEMENT),
     "an inbound event is on record without a final answer": "update inbox set answer = null where consumer = 'intake'",
     "news has waited for the relay for more than fifteen minutes": "update outbox set sent_at = null",
     "a parked event at the head of its queue is not tried again": parked("E5", "2026-06-01 11:00+08")

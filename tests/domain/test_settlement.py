@@ -130,6 +130,8 @@ def test_over_the_limit_a_second_person_is_asked_and_the_customer_hears_nothing(
         ({"instalments": 13}, "too-long"),
         ({"pays": 100_000, "bucket": "M6"}, "over-every-limit"),
         ({"pays": 380_000, "bucket": "M2"}, "over-every-limit"),
+        ({"valid_until": TODAY - timedelta(days=1)}, "offer-too-short"),
+        ({"valid_until": TODAY + timedelta(days=15)}, "offer-too-long"),
         ({"instalments": 3, "amounts": (1, 2)}, None),
         ({"instalments": 3, "amounts": (1, 2, 3)}, "sum"),
     ],
@@ -163,6 +165,18 @@ def test_an_offer_stands_for_its_days_and_then_expires() -> None:
     expired = expire(made, last + timedelta(days=5))
     assert (expired.state.state, expired.state.ended_on) == (SettlementState.EXPIRED, last)
     assert expire(expired.state, last + timedelta(days=9)).announcements == ()
+
+
+def test_an_offer_may_stand_for_less_than_the_policys_days() -> None:
+    assert proposed(valid_until=TODAY).valid_until == TODAY
+
+
+def test_what_was_accepted_and_never_signed_ends_with_the_day_of_its_first_payment() -> None:
+    accepted = accept(proposed(), TODAY).state
+    assert next_look(accepted, TODAY) == DUE + timedelta(days=1)
+    assert expire(accepted, DUE).announcements == ()
+    ended = expire(accepted, DUE + timedelta(days=1))
+    assert (words(ended), ended.state.reason, ended.state.stops_collection) == (["withdrawn"], "not_signed", False)
 
 
 def test_the_customers_yes_stops_collection() -> None:

@@ -173,15 +173,54 @@ async def plan(desk: Desk, taken: list[str], first_on: date) -> str:
     return str(found[1]["account_id"])
 
 
+async def settle(desk: Desk, promised: list[str], first_on: date) -> str:
+    """An offer that nobody takes up, one that is withdrawn, and one that is signed; the account of the last."""
+    plans = (await desk.read("/v1/plans"))["items"]
+    taken = {debt["account_id"] for each in plans for debt in each["debts"]} | set(promised)
+    found = [
+        each
+        for each in (await desk.read("/v1/accounts", past_due="true"))["items"]
+        if each["status"] == "open" and each["currency"] == "CNY" and each["account_id"] not in taken
+    ]
+    await offer(desk, found[0], first_on)
+    withdrawn = await offer(desk, found[1], first_on)
+    await desk.change(f"{withdrawn}/withdraw", {"reason": "customer_request"})
+    signed = await offer(desk, found[1], first_on)
+    await desk.change(f"{signed}/accept")
+    await desk.change(f"{signed}/activate")
+    return str(found[1]["account_id"])
+
+
+async def offer(desk: Desk, account: Mapping[str, Any], first_on: date) -> str:
+    asked = {
+        "customer_id": account["customer_id"],
+        "accounts": [{"account_id": account["account_id"], "currency": "CNY"}],
+        "discount": 200,
+        "first_on": first_on.isoformat(),
+        "shift": "none",
+    }
+    made = await desk.create("/v1/settlements", asked)
+    if made["state"] == "proposed":
+        pending = await desk.read("/v1/approvals", state="pending", subject_id=made["settlement_id"])
+        decide = f"/v1/approvals/{pending['items'][0]['approval_id']}/decide"
+        await desk.change(decide, {"granted": True, "reason": "fits the case"}, subject="zhao.min")
+    return f"/v1/settlements/{made['settlement_id']}"
+
+
 def all_and_back(account: str, at: datetime) -> list[Instant]:
-    """The whole debt of a plan, and an hour later it is taken back."""
+    """The whole debt of a plan or settlement, and an hour later it is taken back."""
     number = int(account.removeprefix("A"))
     later = at + timedelta(hours=1)
-    about = {"account_id": account, "currency": "CNY", "reversal_id": "R3", "payment_id": f"P{number}-{at:%Y%m%d}"}
+    about = {
+        "account_id": account,
+        "currency": "CNY",
+        "reversal_id": f"R3-{number}",
+        "payment_id": f"P{number}-{at:%Y%m%d}",
+    }
     back = {**about, "amount": 50_000_000, "reason": "returned", "reversed_at": later.isoformat()}
     return [
         Instant(at, (payment(number, at, 50_000_000),)),
-        Instant(later, (event("payment.reversed.v1", "R3", later, back),)),
+        Instant(later, (event("payment.reversed.v1", f"R3-{number}", later, back),)),
     ]
 
 
@@ -234,7 +273,9 @@ async def test_each_type_is_announced_and_says_what_the_table_promises(tmp_path:
             await work_through(desk, AFTER + timedelta(hours=4))
             promised = await promise(desk, AFTER.date() + timedelta(days=9))
             planned = await plan(desk, promised, AFTER.date() + timedelta(days=9))
+            settled = await settle(desk, promised, AFTER.date() + timedelta(days=9))
             await driver.drive(money_for(promised, AFTER + timedelta(days=1)), until=AFTER + timedelta(days=2))
+            await driver.drive(all_and_back(settled, AFTER + timedelta(days=2)), until=AFTER + timedelta(days=3))
             await driver.drive(all_and_back(planned, AFTER + timedelta(days=3)), until=AFTER + timedelta(days=40))
         async with suite.pool.acquire() as conn:
             announced = await conn.fetch("select aggregatetype, type, payload from outbox")

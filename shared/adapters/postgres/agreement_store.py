@@ -8,11 +8,21 @@ from typing import Any
 from uuid import UUID
 
 from shared.adapters.postgres.approval_store import ApprovalTables
-from shared.adapters.postgres.plan_document import decode_plan, encode_plan
+from shared.adapters.postgres.plan_document import decode_plan, decode_settlement, encode_plan, encode_settlement
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views.clauses import Where
-from shared.application.book import AccountKey, Agreements, Book, Changes, Payment, PlanHold, PlanOnFile, PromiseOnFile
+from shared.application.book import (
+    AccountKey,
+    Agreements,
+    Book,
+    Changes,
+    Payment,
+    PlanHold,
+    PlanOnFile,
+    PromiseOnFile,
+    SettlementOnFile,
+)
 from shared.application.principal import Principal
 from shared.domain.hold import HoldKind
 from shared.domain.plan import Plan
@@ -72,6 +82,30 @@ _PLANS = Rows(
     + set_all("customer_id", "state", "looked_on", "held", "holding", "document")
     + ", row_version = plans.row_version + 1",
 )
+_SETTLEMENTS = Rows(
+    "arrears.settlements",
+    {
+        "settlement_id": "uuid",
+        "customer_id": "text",
+        "case_id": "uuid",
+        "currency": "text",
+        "instrument": "text",
+        "state": "text",
+        "owed": "bigint",
+        "pays": "bigint",
+        "received": "bigint",
+        "valid_until": "date",
+        "reckoned_at": "timestamptz",
+        "proposed_at": "timestamptz",
+        "looked_on": "date",
+        "held": "int",
+        "holding": "boolean",
+        "document": "jsonb",
+    },
+    "on conflict (settlement_id) do update set "
+    + set_all("customer_id", "state", "received", "looked_on", "held", "holding", "document")
+    + ", row_version = settlements.row_version + 1",
+)
 _INSTALMENTS = Rows(
     "arrears.instalments",
     {
@@ -105,6 +139,7 @@ _HOLDS = Rows(
     + set_all("released_at", "released_by")
     + ", row_version = holds.row_version + 1",
 )
+_SELECT_SETTLEMENTS = "select document, customer_id, case_id, looked_on, held, holding, row_version from settlements"
 _SELECT_PLANS = "select document, customer_id, case_id, looked_on, held, holding, row_version from plans"
 
 
@@ -114,6 +149,7 @@ class AgreementTables(ApprovalTables):
             """
             select customer_id from promises where customer_id = any($1::text[])
             union select customer_id from plans where customer_id = any($1::text[])
+            union select customer_id from settlements where customer_id = any($1::text[])
             union select customer_id from ladder_waits where customer_id = any($1::text[])
             """,
             list(book.customers),
@@ -129,6 +165,9 @@ class AgreementTables(ApprovalTables):
         for row in await self.conn.fetch(f"{_SELECT_PLANS} where customer_id = any($1::text[])", agreed):
             plan = _plan(row)
             book.agreements[plan.customer_id].plans[plan.plan.plan_id] = plan
+        for row in await self.conn.fetch(f"{_SELECT_SETTLEMENTS} where customer_id = any($1::text[])", agreed):
+            settled = _settlement(row)
+            book.agreements[settled.customer_id].settlements[settled.settlement.settlement_id] = settled
         await self._load_waits(book, agreed)
         await self._load_money(book)
 
@@ -173,6 +212,7 @@ class AgreementTables(ApprovalTables):
             ),
         )
         await _PLANS.write(conn, (_plan_row(filed, self.now) for filed in changes.plans.values()))
+        await _SETTLEMENTS.write(conn, (_settlement_row(filed, self.now) for filed in changes.settlements.values()))
         await _INSTALMENTS.write(
             conn, (row for filed in changes.plans.values() for row in _instalment_rows(filed.plan))
         )
@@ -180,14 +220,19 @@ class AgreementTables(ApprovalTables):
         await _WAITS.write(conn, ((customer_id, seq, w.at, w.until) for customer_id, seq, w in changes.waits))
 
     def _hold_row(self, hold: PlanHold) -> tuple[Any, ...]:
-        ended = (None, None) if hold.placed else (self.now, "plan")
-        about = (hold.hold_id, hold.customer_id, hold.account_id, HoldKind.PLAN.value, "plan", str(hold.plan_id))
-        return (*about, self.now, *ended, "plan")
+        ended = (None, None) if hold.placed else (self.now, hold.noun)
+        about = (hold.hold_id, hold.customer_id, hold.account_id, HoldKind.PLAN.value, hold.noun, str(hold.origin))
+        return (*about, self.now, *ended, hold.noun)
 
     async def find_plan(self, plan_id: UUID, who: Principal) -> PlanOnFile | None:
         where = Where().add("plan_id = {}", plan_id).sees_customer("plans.customer_id", scope_of(who))
         row = await self.conn.fetchrow(f"{_SELECT_PLANS} {where}", *where.args)
         return None if row is None else _plan(row)
+
+    async def find_settlement(self, settlement_id: UUID, who: Principal) -> SettlementOnFile | None:
+        where = Where().add("settlement_id = {}", settlement_id).sees_customer("settlements.customer_id", scope_of(who))
+        row = await self.conn.fetchrow(f"{_SELECT_SETTLEMENTS} {where}", *where.args)
+        return None if row is None else _settlement(row)
 
     async def find_promise(self, promise_id: UUID, who: Principal) -> PromiseOnFile | None:
         where = Where().add("promise_id = {}", promise_id).sees_customer("promises.customer_id", scope_of(who))
@@ -214,6 +259,20 @@ def _plan_row(filed: PlanOnFile, now: datetime) -> tuple[Any, ...]:
     return (*found_by, filed.looked_on, filed.held, filed.holding, encode_plan(plan))
 
 
+def _settlement(row: Any) -> SettlementOnFile:
+    settlement = decode_settlement({**row["document"], "customer_id": row["customer_id"]})
+    return SettlementOnFile(settlement, *row[2:7])
+
+
+def _settlement_row(filed: SettlementOnFile, now: datetime) -> tuple[Any, ...]:
+    each = filed.settlement
+    return (
+        *(each.settlement_id, each.customer_id, filed.case_id, each.currency, each.instrument.value, each.state.value),
+        *(each.owed, each.pays, each.received, each.valid_until, each.reckoned_at, now),
+        *(filed.looked_on, filed.held, filed.holding, encode_settlement(each)),
+    )
+
+
 def _instalment_rows(plan: Plan) -> Iterator[tuple[Any, ...]]:
     for schedule in plan.schedules:
         for i in schedule.instalments:
@@ -225,6 +284,9 @@ def _since(page: Agreements) -> dict[AccountKey, datetime]:
     found: dict[AccountKey, datetime] = {}
     begun = [(filed.promise.account, filed.promise.made_at) for filed in page.promises.values()]
     begun += [(account, f.plan.reckoned_at) for f in page.plans.values() for account in f.plan.accounts]
+    begun += [
+        (account, f.settlement.reckoned_at) for f in page.settlements.values() for account in f.settlement.accounts
+    ]
     for account, instant in begun:
         found[account] = min(instant, found.get(account, instant))
     return found

@@ -1,4 +1,5 @@
-"""A plan as one JSON document, and back. Each account's share follows from debts and instalments; it is not kept."""
+"""A plan or settlement as one JSON document, and back. Each account's share of a plan follows from debts and
+instalments; it is not kept."""
 
 from __future__ import annotations
 
@@ -11,28 +12,38 @@ import msgspec
 
 from shared.domain.plan import Plan
 from shared.domain.plan_quote import shares
+from shared.domain.settlement import Settlement
 
 
 def encode_plan(plan: Plan) -> dict[str, Any]:
-    return {
-        each.name: msgspec.to_builtins(getattr(plan, each.name), enc_hook=_plain)
-        for each in fields(plan)
-        if each.name != "shares"
-    }
+    return {name: value for name, value in _encode(plan).items() if name != "shares"}
+
+
+def encode_settlement(settlement: Settlement) -> dict[str, Any]:
+    return _encode(settlement)
 
 
 def decode_plan(document: Mapping[str, Any]) -> Plan:
     """Raises msgspec.ValidationError for a document that no plan was written to."""
-    known = {name: msgspec.convert(document[name], kind) for name, kind in _kinds().items() if name != "shares"}
+    known = {name: msgspec.convert(document[name], kind) for name, kind in _kinds(Plan).items() if name != "shares"}
     debts = known["debts"]
     known["shares"] = {key: row for schedule in known["schedules"] for key, row in shares(schedule, debts).items()}
     return Plan(**known)
 
 
+def decode_settlement(document: Mapping[str, Any]) -> Settlement:
+    """Raises msgspec.ValidationError for a document that no settlement was written to."""
+    return Settlement(**{name: msgspec.convert(document[name], kind) for name, kind in _kinds(Settlement).items()})
+
+
 @cache
-def _kinds() -> dict[str, Any]:
-    hints = get_type_hints(Plan)
-    return {each.name: hints[each.name] for each in fields(Plan)}
+def _kinds(kind: type[Any]) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {each.name: hints[each.name] for each in fields(kind)}
+
+
+def _encode(value: Any) -> dict[str, Any]:
+    return {each.name: msgspec.to_builtins(getattr(value, each.name), enc_hook=_plain) for each in fields(value)}
 
 
 def _plain(value: Any) -> Any:

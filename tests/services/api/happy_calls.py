@@ -47,6 +47,12 @@ TERMS = {
 }
 PERSONAL = TERMS | {"customer_id": "C2", "accounts": [{"account_id": "A2", "currency": "CNY"}]}
 PERSONAL |= {"kind": "personalised", "instalments": 6, "assessment_id": "AS-1"}
+SETTLEMENT = {
+    "customer_id": "C0",
+    "accounts": [{"account_id": "A0", "currency": "CNY"}],
+    "discount": 1_000,
+    "first_on": "2026-07-20",
+}
 SIGNED = {"agreed_on": "2026-07-06", "form": "written"}
 DECISION = {"granted": True, "reason": "fits the assessment"}
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
@@ -100,9 +106,9 @@ def made(path: str, name: str, body: Mapping[str, Any], *steps: tuple[str, Any])
     return make
 
 
-def _step(office: Office, where: str, step: str, content: Any) -> None:
+def _step(office: Office, where: str, step: str, content: Any, subject: str = "li.na") -> None:
     headers = {"if-match": office.tag(where)}
-    done = office.call("POST", f"{where}/{step}", *EVERYBODY, json=content, headers=headers)
+    done = office.call("POST", f"{where}/{step}", *EVERYBODY, json=content, headers=headers, subject=subject)
     assert done.status_code == 200, done.text
 
 
@@ -121,7 +127,31 @@ def an_approval(office: Office) -> Params:
     """Asked for by Li Na, who may not decide about it."""
     _clear(office, "C2")
     assert office.call("POST", "/v1/plans", Role.COLLECTOR, json=PERSONAL, subject="li.na").status_code == 201
-    return {"approval_id": office.read("/v1/approvals", state="pending")["items"][0]["approval_id"]}
+    return {"approval_id": office.read("/v1/approvals", state="pending", subject="plan")["items"][0]["approval_id"]}
+
+
+def an_offer(*steps: str) -> Callable[[Office], Params]:
+    """Proposed by Li Na, approved by Zhao Min, taken through ``steps``; on an account that is in no settlement."""
+
+    def make(office: Office) -> Params:
+        room_for_a_settlement(office)
+        made_one = office.call("POST", "/v1/settlements", Role.COLLECTOR, json=SETTLEMENT, subject="li.na")
+        assert made_one.status_code == 201, made_one.text
+        which = str(made_one.json()["settlement_id"])
+        (waiting,) = office.read("/v1/approvals", state="pending", subject_id=which)["items"]
+        _step(office, f"/v1/approvals/{waiting['approval_id']}", "decide", DECISION, subject="zhao.min")
+        for step in steps:
+            _step(office, f"/v1/settlements/{which}", step, None)
+        return {"settlement_id": which}
+
+    return make
+
+
+def room_for_a_settlement(office: Office) -> Params:
+    for each in office.read("/v1/settlements", customer_id=SETTLEMENT["customer_id"])["items"]:
+        if each["state"] in ("proposed", "offered", "accepted"):
+            _step(office, f"/v1/settlements/{each['settlement_id']}", "withdraw", {"reason": "mistake"})
+    return {}
 
 
 def _clear(office: Office, customer_id: str) -> None:
@@ -187,6 +217,7 @@ an_answered_one = made("/v1/complaints", "complaint_id", COMPLAINT, ("respond", 
 a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
 APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
+SETTLEMENT_AT = "/v1/settlements/{settlement_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
 SUIT = {"account_id": "A2", "kind": "suit", "at": "2026-06-30T10:00:00+08:00", "proof": "court/2026/17"}
 ENTRY_AT = "/v1/limitation-entries/{entry_id}"
@@ -301,6 +332,12 @@ HAPPY: dict[str, Happy] = {
     "getApproval": Happy(R.SUPERVISOR, an_approval),
     "decideApproval": Happy(R.COMPLIANCE, an_approval, DECISION, edits=APPROVAL_AT, subject="zhao.min"),
     "withdrawApproval": Happy(R.COLLECTOR, an_approval, {"reason": "mistake"}, edits=APPROVAL_AT),
+    "proposeSettlement": Happy(R.COLLECTOR, room_for_a_settlement, SETTLEMENT),
+    "listSettlements": Happy(R.AUDITOR, query={"instrument": "lump_sum"}),
+    "getSettlement": Happy(R.COMPLIANCE, an_offer()),
+    "acceptSettlement": Happy(R.COLLECTOR, an_offer(), edits=SETTLEMENT_AT),
+    "withdrawSettlement": Happy(R.SUPERVISOR, an_offer(), {"reason": "customer_request"}, edits=SETTLEMENT_AT),
+    "activateSettlement": Happy(R.COLLECTOR, an_offer("accept"), edits=SETTLEMENT_AT),
     "getLimitation": Happy(R.COLLECTOR, an_account),
     "addLimitationEntry": Happy(R.COLLECTOR, body=SUIT),
     "listLimitationEntries": Happy(R.AUDITOR, query={"in_force": "true"}),

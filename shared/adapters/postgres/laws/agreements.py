@@ -1,4 +1,5 @@
-"""Plans add up (L7), what was agreed is judged when its day is over (L9), and what needs two people had two (L13)."""
+"""Plans and settlements add up (L7), what was agreed is judged when its day is over (L9), and what needs two people had
+two (L13)."""
 
 from __future__ import annotations
 
@@ -19,6 +20,62 @@ AGREEMENTS = (
         ) debt
         where debt.owed is distinct from (
             select sum(i.principal) from instalments i where i.plan_id = p.plan_id and i.currency = debt.currency)
+        """,
+    ),
+    Question(
+        "L7",
+        "what is paid and what is given up for a settlement are not the debts in it",
+        """
+        select s.settlement_id::text as subject, s.proposed_at as at from settlements s
+        where s.owed <> (
+                select sum(part.value::bigint)
+                from jsonb_array_elements(s.document -> 'debts') each,
+                     jsonb_each_text(each -> 'balances') part)
+           or s.pays <> (
+                select sum((each ->> 'amount')::bigint)
+                from jsonb_array_elements(s.document #> '{schedule,instalments}') each)
+           or s.owed - s.pays <> (
+                select sum((each ->> 2)::bigint) from jsonb_array_elements(s.document -> 'given_up') each)
+        """,
+    ),
+    Question(
+        "L9",
+        "what was received for a settlement is not what stayed of the payments that count for it",
+        # What has a value date to come counts from that day on; twelve hours are more than any zone's lead.
+        """
+        select s.settlement_id::text as subject, null::timestamptz as at
+        from settlements s cross join lateral (
+            select coalesce(sum(p.amount - p.reversed_amount), 0) as most,
+                   coalesce(sum(p.amount - p.reversed_amount) filter (
+                       where p.value_date <= (p.posted_at at time zone 'UTC' - interval '12 hours')::date), 0) as least
+            from payments p
+            where p.posted_at > s.reckoned_at and (p.account_id, p.currency) in (
+                select each ->> 'account_id', each ->> 'currency' from jsonb_array_elements(s.document -> 'debts') each)
+        ) came
+        where s.state in ('active', 'fulfilled', 'breached') and s.received not between came.least and came.most
+        """,
+    ),
+    Question(
+        "L9",
+        "an offer of a settlement stands though its last day is over",
+        """
+        select s.settlement_id::text as subject, null::timestamptz as at
+        from settlements s cross join clock
+        where s.state in ('proposed', 'offered') and s.valid_until < (clock.now - interval '25 hours')::date
+        """,
+    ),
+    Question(
+        "L9",
+        "a settlement that was agreed has no hold on one of its accounts, or one that is not in force has",
+        """
+        select s.settlement_id::text as subject, null::timestamptz as at
+        from settlements s cross join lateral (
+            select exists (
+                select from holds h
+                where h.kind = 'plan' and h.origin = s.settlement_id::text and h.released_at is null) as held
+        ) hold
+        where (s.state in ('accepted', 'active') and not hold.held)
+           or (s.state not in ('accepted', 'active', 'fulfilled') and hold.held)
         """,
     ),
     Question(
@@ -50,6 +107,19 @@ AGREEMENTS = (
               select from approvals a
               where a.subject = 'plan' and a.subject_id = p.plan_id::text and a.state = 'approved'
                 and a.decided_by <> a.requested_by)
+        """,
+    ),
+    Question(
+        "L13",
+        "a settlement that a second person was asked about was offered without their yes",
+        """
+        select s.settlement_id::text as subject, s.proposed_at as at from settlements s
+        where s.state not in ('proposed', 'withdrawn', 'expired')
+          and exists (select from approvals a where a.subject = 'settlement' and a.subject_id = s.settlement_id::text)
+          and not exists (
+              select from approvals a
+              where a.subject = 'settlement' and a.subject_id = s.settlement_id::text and a.state = 'approved'
+                and a.decided_by <> a.requested_by and a.decided_by <> s.document ->> 'proposed_by')
         """,
     ),
 )

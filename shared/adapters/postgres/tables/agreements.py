@@ -94,6 +94,39 @@ class PlanRow(Table, table=True):
     row_version: int = row_version()
 
 
+class SettlementRow(Table, table=True):
+    """A settlement: what it is found by and adds up to, and the whole of it in ``document``. ``received``: what had
+    come in when it was last judged."""
+
+    __tablename__ = "settlements"
+    __table_args__ = (
+        one_of("state", "proposed", "offered", "accepted", "active", "fulfilled", "breached", "withdrawn", "expired"),
+        one_of("instrument", "lump_sum", "plan"),
+        currency_check(),
+        holds_true("amounts", "pays > 0 and pays < owed and received >= 0"),
+        Index(None, "customer_id"),
+        Index("ix_settlements_list", "proposed_at", "settlement_id"),
+    )
+
+    settlement_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    case_id: Any = uuid(null=True)
+    currency: str = words()
+    instrument: str = words()
+    state: str = words()
+    owed: int = money()
+    pays: int = money()
+    received: int = money(default="0")
+    valid_until: Any = day()
+    reckoned_at: Any = instant()
+    proposed_at: Any = instant()
+    looked_on: Any = day()
+    held: int = number(default="0")
+    holding: bool = flag()
+    document: Any = json()
+    row_version: int = row_version()
+
+
 class InstalmentRow(Table, table=True):
     """An instalment of one currency of a plan; ``amount`` is the sum of its parts."""
 
