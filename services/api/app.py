@@ -41,6 +41,7 @@ from services.api.routes import (
     settlements,
     templates,
     third_parties,
+    waivers,
     worklists,
 )
 
@@ -76,6 +77,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     third_parties.router,
     plans.router,
     settlements.router,
+    waivers.router,
     approvals.router,
     worklists.router,
     health.router,

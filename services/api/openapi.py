@@ -46,6 +46,7 @@ TAGS = {
     "third-parties": "Who stands beside the debtor",
     "plans": "Repayment plans: quoted, agreed, kept or not",
     "settlements": "Less is taken than is owed, and the rest given up once it is paid",
+    "waivers": "Charges that are let off",
     "approvals": "What waits for a second person",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",

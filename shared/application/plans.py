@@ -13,11 +13,12 @@ from uuid import UUID
 from shared.application.agreements import catch_up_agreements, weigh
 from shared.application.approvals import About, ApprovalStore, ask_second_person, drop_request
 from shared.application.book import Book, PlanOnFile
+from shared.application.debts import worst_bucket
 from shared.application.editing import Expected, case_of, open_for_edit
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.principal import Principal, Role
-from shared.application.quoting import PlanAsked, allowed, not_settled, open_agreements, quoted, worst_bucket
+from shared.application.quoting import PlanAsked, allowed, not_settled, open_agreements, quoted
 from shared.application.refusals import FieldError, Forbidden, Invalid
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
