@@ -25,7 +25,7 @@ run: $(VENV)/.run ## start everything on embedded defaults; KAFKA=localhost:9092
 	$(WITH_KAFKA)$(BIN)/python -m services.local
 
 test: $(VENV)/.dev ## run the tests (JOBS=4 processes, ARGS= for pytest)
-	$(BIN)/python -m pytest -n $(JOBS) --dist load --maxschedchunk 1 $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-faults: $(VENV)/.dev ## the long ones: twenty kills during the whole feed (ARGS=-s shows the figures)
 	$(BIN)/python -m pytest -m full $(ARGS)
