@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from shared.adapters.rendering import MessageTemplate, Renderer, RenderError
-from shared.application.sending_desk import Desk, Text, WordingError
+from shared.application.sending_desk import Desk, Spoken, Text, WordingError
 from shared.domain.money import minor_digits
 from shared.domain.templates import VARIABLES, Template
 
@@ -32,12 +32,12 @@ class TemplateWording:
         self._hotline = hotline
         self._renderable: dict[int, tuple[Template, MessageTemplate]] = {}  # by identity, which the first keeps alive
 
-    def compose(self, template: str, channel: str, desk: Desk, today: date) -> Text:
+    def compose(self, template: str, channel: str, desk: Desk, today: date, spoken: Spoken | None = None) -> Text:
         found = self._find(template, channel, desk.language)
         if found is None:
             raise WordingError(f"no approved text of {template} for {channel} in {desk.language}")
         try:
-            rendered = self._renderer.render(self._made(found), self._values(found.language, desk, today))
+            rendered = self._renderer.render(self._made(found), self._values(found.language, desk, today, spoken))
         except RenderError as error:
             raise WordingError(str(error)) from None
         return Text(rendered.subject, rendered.body, found.version)
@@ -57,7 +57,7 @@ class TemplateWording:
                 return found
         return None
 
-    def _values(self, language: str, desk: Desk, today: date) -> Mapping[str, str]:
+    def _values(self, language: str, desk: Desk, today: date, spoken: Spoken | None) -> Mapping[str, str]:
         values = {
             "name": masked_name(desk.name),
             "bank": self._bank,
@@ -71,6 +71,11 @@ class TemplateWording:
                 "due_date": date_text(desk.debt.oldest_due, language),
                 "days_past_due": str(max((today - desk.debt.oldest_due).days, 0)),
             }
+        if spoken is not None:  # it speaks of its own amount and day, not of the debt as a whole
+            amounts = [amount_text(amount, currency, language) for currency, amount in spoken.amounts]
+            values["past_due"] = ("、" if language == "zh-CN" else " and ").join(amounts)
+            if spoken.day is not None:
+                values["due_date"] = date_text(spoken.day, language)
         return values
 
 

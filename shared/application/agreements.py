@@ -12,7 +12,15 @@ from datetime import date, datetime, time
 from uuid import UUID
 
 from shared.application.book import AccountKey, Agreements, Book, PromiseOnFile, WaiverOnFile
-from shared.application.plan_judging import PLAN_LOOK, catch_up_plans, judge_plans, money_on, put_plan, tell
+from shared.application.plan_judging import (
+    INSTALMENT_REMINDER,
+    PLAN_LOOK,
+    catch_up_plans,
+    judge_plans,
+    money_on,
+    put_plan,
+    tell,
+)
 from shared.application.settlement_judging import (
     SETTLEMENT_LOOK,
     catch_up_settlements,
@@ -110,7 +118,8 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
         put_promise(book, replace(promised, promise=replace(promised.promise, customer_id=target)), zone)
     for plan in [plan for plan in page.plans.values() if account in plan.plan.accounts]:
         del page.plans[plan.plan.plan_id]
-        book.changes.set_timer(origin, PLAN_LOOK, str(plan.plan.plan_id), None)
+        for kind in (PLAN_LOOK, INSTALMENT_REMINDER):
+            book.changes.set_timer(origin, kind, str(plan.plan.plan_id), None)
         put_plan(book, replace(plan, plan=replace(plan.plan, customer_id=target)), zone, "core-banking")
     for filed in [filed for filed in page.settlements.values() if account in filed.settlement.accounts]:
         del page.settlements[filed.settlement.settlement_id]

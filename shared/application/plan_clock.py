@@ -10,7 +10,7 @@ from shared.application.agreements import weigh
 from shared.application.book import Book, PlanOnFile
 from shared.application.clockwork import DueTimer
 from shared.application.judging import PolicyShelf, zone_of
-from shared.application.plan_judging import ACTOR_CLOCK, BY_CLOCK, put_plan, tell
+from shared.application.plan_judging import ACTOR_CLOCK, BY_CLOCK, put_plan, remind_of_instalments, tell
 from shared.application.plans import PlanStore
 from shared.domain.calendar import local_date
 from shared.domain.plan_life import cancel, lapses_on
@@ -34,6 +34,18 @@ class PlanClock:
             if filed is not None:
                 self._lapse(book, filed, zone)
             weigh(book, customer_id, zone, tx.now, BY_CLOCK, ACTOR_CLOCK)
+        await tx.save(book.changes)
+
+    async def remind(self, tx: PlanStore, book: Book, timers: Sequence[DueTimer]) -> None:
+        """An instalment is due soon."""
+        await tx.load_cases(book)
+        await tx.load_accounts(book)
+        await tx.load_agreements(book)
+        for timer in timers:
+            zone = zone_of(book.customers[timer.scope].time_zone, self._shelf.policy())
+            if timer.scope in book.agreements:
+                weigh(book, timer.scope, zone, tx.now, BY_CLOCK, ACTOR_CLOCK)
+                remind_of_instalments(book, timer.scope, UUID(timer.subject), zone)
         await tx.save(book.changes)
 
     def _lapse(self, book: Book, filed: PlanOnFile, zone: str) -> None:

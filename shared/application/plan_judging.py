@@ -14,9 +14,11 @@ from shared.domain.calendar import at_local, local_date
 from shared.domain.hold import HoldKind
 from shared.domain.identity import derive
 from shared.domain.payment import Payment as Paid
-from shared.domain.plan_life import judge, next_look
+from shared.domain.plan_life import judge, next_look, standing
+from shared.domain.plan_reminders import next_reminder, remind
 
 PLAN_LOOK = "plan_look"
+INSTALMENT_REMINDER = "instalment_reminder"
 BY_CLOCK = f"timer.{PLAN_LOOK}"
 ACTOR_CLOCK = "clock"
 _MIDNIGHT = time()
@@ -51,7 +53,23 @@ def put_plan(book: Book, filed: PlanOnFile, zone: str, actor: str, *, lapses_on:
     day = lapses_on or next_look(plan, filed.looked_on)
     due_at = None if day is None else at_local(day, _MIDNIGHT, zone)
     book.changes.set_timer(plan.customer_id, PLAN_LOOK, str(plan.plan_id), due_at)
+    day = next_reminder(plan)
+    due_at = None if day is None or plan.remind is None else at_local(day, plan.remind.at, zone)
+    book.changes.set_timer(plan.customer_id, INSTALMENT_REMINDER, str(plan.plan_id), due_at)
     return filed
+
+
+def remind_of_instalments(book: Book, customer_id: str, plan_id: UUID, zone: str) -> None:
+    """Announce what of the plan is due soon. Judge the plan before."""
+    filed = book.agreements[customer_id].plans.get(plan_id)
+    if filed is None:
+        return
+    today = local_date(book.now, zone)
+    money = money_on(book, book.agreements[customer_id], filed.plan.accounts)
+    outcome = remind(filed.plan, standing(filed.plan, money, today), today)
+    if outcome.state is not filed.plan:
+        tell(book, customer_id, filed.case_id, outcome.announcements, ACTOR_CLOCK)
+        put_plan(book, replace(filed, plan=outcome.state), zone, ACTOR_CLOCK)
 
 
 def tell(book: Book, customer_id: str, case_id: UUID | None, news: Iterable[Announcement], actor: str) -> None:

@@ -13,8 +13,9 @@ from typing import Protocol
 from uuid import UUID
 
 from shared.application.book import Book
-from shared.application.judging import PolicyShelf
+from shared.application.judging import PolicyShelf, zone_of
 from shared.application.pipeline import OurEvent
+from shared.domain.calendar import local_date
 from shared.domain.contact import Purpose
 from shared.domain.identity import derive
 
@@ -37,24 +38,30 @@ class NewMessage:
 
 
 class MessageInbox(Protocol):
+    async def load_agreements(self, book: Book) -> None: ...
+
     async def add_messages(self, messages: Sequence[NewMessage]) -> None:
         """Enter messages as planned, due now; one that is there already stays as it is."""
 
 
 class Reminding:
     def __init__(self, shelf: PolicyShelf) -> None:
-        self._shelf = shelf
+        self.shelf = shelf
 
     async def take_up_reminders(self, tx: MessageInbox, book: Book, events: Sequence[OurEvent]) -> None:
         """``reminder.due``: the planner found a message step due."""
         await tx.add_messages([_reminder(event) for event in events])
 
     async def thank_for_cure(self, tx: MessageInbox, book: Book, events: Sequence[OurEvent]) -> None:
-        """``case.cured``: thank where the policy says so, when it was a payment that cured the case."""
+        """``case.cured``: thank where the policy says so, when it was a payment that cured the case. A payment for a
+        plan is thanked for as that."""
+        await tx.load_agreements(book)
         messages = []
         for event in events:
-            thanks = self._shelf.policy().thanks
+            thanks = self.shelf.policy().thanks
             if thanks.on_cure is None or event.data.get("reason") != "payment.posted.v1":
+                continue
+            if self._paid_for_a_plan(book, event):
                 continue
             case_id = UUID(event.data["case_id"])
             about = f"cure/{event.data['reopenings']}"
@@ -67,13 +74,22 @@ class Reminding:
                     about=about,
                     step="thanks",
                     anchor=None,
-                    policy_version=self._shelf.policy().version,
+                    policy_version=self.shelf.policy().version,
                     purpose=Purpose.SERVICE,
                     template=thanks.on_cure,
                     channels=thanks.channels,
                 )
             )
         await tx.add_messages(messages)
+
+    def _paid_for_a_plan(self, book: Book, event: OurEvent) -> bool:
+        page = book.agreements.get(event.customer_id)
+        if page is None:
+            return False
+        zone = zone_of(book.customers[event.customer_id].time_zone, self.shelf.policy())
+        day = local_date(event.at, zone)
+        plans = [filed.plan for filed in page.plans.values() if filed.plan.active_from is not None]
+        return any(plan.ended_on is None or plan.ended_on >= day for plan in plans)
 
     async def acknowledge_complaint(self, tx: MessageInbox, book: Book, events: Sequence[OurEvent]) -> None:
         """``complaint.acknowledged``: tell the customer that we have it and until when we answer."""
@@ -90,7 +106,7 @@ class Reminding:
                     about=f"complaint/{complaint_id}",
                     step="complaint-acknowledgement",
                     anchor=None,
-                    policy_version=self._shelf.policy().version,
+                    policy_version=self.shelf.policy().version,
                     purpose=Purpose.ANSWER,
                     template=COMPLAINT_ACKNOWLEDGEMENT,
                     channels=("sms", "email"),

@@ -21,6 +21,7 @@ import structlog
 from shared.application.book import Book
 from shared.application.gateway import ErrorClass, Gateway, Outcome, OutcomeKind, Submission
 from shared.application.judging import PolicyShelf
+from shared.application.plan_messages import AgreementReader, speak_of_plans
 from shared.application.recovering import ask_then_submit, leave_out_known
 from shared.application.sending_desk import (
     Desk,
@@ -74,7 +75,7 @@ class SendingChanges:
     in_hand: Mapping[str, int] = field(default_factory=dict)  # by channel, marked before and not written down yet
 
 
-class SendingStore(Protocol):
+class SendingStore(AgreementReader, Protocol):
     @property
     def now(self) -> datetime: ...
 
@@ -151,6 +152,7 @@ class Sender:
             changes, rulings = SendingChanges(in_hand=in_hand), Rulings(book.now)
             desks = await tx.load_desks(book)
             await leave_out_known(tx, book, desks)  # however long ago the restore: some wait long for their turn
+            await speak_of_plans(tx, book, desks)
             for desk in desks:
                 for message in desk.messages:
                     self._decide(book, desk, message, rulings, changes, closed)
@@ -198,7 +200,7 @@ class Sender:
     def _compose(self, book: Book, desk: Desk, message: DueMessage, go: Go, changes: SendingChanges) -> Drop | None:
         today = local_date(book.now, desk.zone or "UTC")
         try:
-            text = self._wording.compose(message.template, go.channel, desk, today)
+            text = self._wording.compose(message.template, go.channel, desk, today, desk.spoken.get(message.message_id))
         except WordingError as error:
             return Drop(f"wording: {error}")
         marked = Marked(

@@ -68,6 +68,16 @@ class Debt:
     oldest_due: date
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a message that is not about the debt as a whole may say: ``amounts`` in minor units by currency, of ``day``.
+    ``moot``: why it has lost its point."""
+
+    moot: str | None = None
+    amounts: tuple[tuple[str, int], ...] = ()
+    day: date | None = None
+
+
 @dataclass(slots=True)
 class Desk:
     customer_id: str
@@ -89,6 +99,7 @@ class Desk:
     merged_away: bool = False
     debt: Debt | None = None
     card_last4: str = ""
+    spoken: dict[UUID, Spoken] = field(default_factory=dict)  # by message
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ class Text:
 class Wording(Protocol):
     """Templates and their filling; raises ``WordingError`` when a text can not be made."""
 
-    def compose(self, template: str, channel: str, desk: Desk, today: date) -> Text: ...
+    def compose(self, template: str, channel: str, desk: Desk, today: date, spoken: Spoken | None = None) -> Text: ...
 
 
 class WordingError(Exception):
@@ -205,6 +216,9 @@ def moot(message: DueMessage, desk: Desk) -> str | None:
     """Why the message has lost its point since it was planned, or None."""
     if desk.merged_away:  # what protects the person moved to the customer that stays, and is not asked here
         return "moot: customer merged"
+    spoken = desk.spoken.get(message.message_id)
+    if spoken is not None:
+        return None if spoken.moot is None else f"moot: {spoken.moot}"
     state = desk.cases.get(message.case_id) if message.case_id is not None else None
     if message.purpose == Purpose.DUNNING:
         if state is not CaseState.OPEN:

@@ -329,6 +329,18 @@ EVENT_TYPES: dict[str, EventType] = {
         },
     ),
     **_rows(
+        "arrears.plan",
+        "plan",
+        {
+            "plan_id": "uuid",
+            "customer_id": "text",
+            "due_on": "date",
+            "amounts": "amounts",
+            "policy_version": "count",
+        },
+        {"instalment_due": "An instalment is due soon: the customer is reminded of what is not there yet."},
+    ),
+    **_rows(
         "arrears.settlement",
         "settlement",
         _SETTLEMENT,

@@ -17,7 +17,7 @@ from shared.domain.document import content_hash
 from shared.domain.payment import AccountKey
 from shared.domain.plan_coverage import BreakRule, Coverage
 from shared.domain.plan_schedule import Schedule
-from shared.domain.plan_terms import Agreement, Debt, PlanKind, PlanRefused, Terms
+from shared.domain.plan_terms import Agreement, Debt, PlanKind, PlanRefused, RemindRule, Terms
 
 
 class PlanState(StrEnum):
@@ -102,7 +102,8 @@ class Progress:
 class Plan:
     """``schedules`` and ``progress`` by currency, in the same order. ``rule`` is the break rule of the day it was
     proposed. ``approvers`` are the roles one of which has to approve; none once it is approved. ``replaces`` and
-    ``replaced_by`` tie a restructured plan to its successor, ``generation`` counts them from 0."""
+    ``replaced_by`` tie a restructured plan to its successor, ``generation`` counts them from 0. ``remind`` says when
+    the customer is reminded of an instalment, ``reminded_on`` up to which day that is done."""
 
     plan_id: UUID
     customer_id: str
@@ -127,6 +128,8 @@ class Plan:
     replaces: UUID | None = None
     replaced_by: UUID | None = None
     generation: int = 0
+    remind: RemindRule | None = None
+    reminded_on: date | None = None
 
     @property
     def kind(self) -> PlanKind:

@@ -96,6 +96,7 @@ def propose(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today: da
         progress=tuple(Progress(schedule.currency, left=schedule.total) for schedule in quote.schedules),
         replaces=None if new.replaces is None else new.replaces.plan_id,
         generation=0 if new.replaces is None else new.replaces.generation + 1,
+        remind=policy.messages.remind,
     )
     proposed = plan_news("proposed", plan, None)
     if not ruling.alone:

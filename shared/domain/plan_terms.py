@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -110,6 +110,31 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class RemindRule:
+    """A customer is reminded so many ``days`` before an instalment is due, from ``at`` on where they live."""
+
+    days: int
+    at: time
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMessages:
+    """What is said of a plan, by templates: before an instalment, when it is ``paid``, when the plan is ``completed``
+    and when it is ``broken``. ``channels`` in the order in which they are tried."""
+
+    remind: RemindRule
+    channels: tuple[str, ...]
+    reminder: str
+    paid: str
+    completed: str
+    broken: str
+
+    @property
+    def templates(self) -> frozenset[str]:
+        return frozenset({self.reminder, self.paid, self.completed, self.broken})
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPolicy:
     """``offers`` in order of preference. ``quote_days`` a quote holds, ``proposal_days`` a proposal waits,
     ``first_within`` days the first instalment is due in. ``usual_bps`` is the card's own annual rate, which hardship
@@ -127,6 +152,7 @@ class PlanPolicy:
     kinds: Mapping[PlanKind, KindRules] = field(hash=False)
     offers: tuple[Offer, ...]
     authorities: tuple[Authority, ...]
+    messages: PlanMessages
     version: int = 1
 
 
@@ -179,12 +205,28 @@ def read_plan_policy(section: Section, version: int) -> PlanPolicy:
         kinds=kinds,
         offers=tuple(_offer(each, kinds) for each in section.sections("offers")),
         authorities=read_authorities(section, frozenset(PlanKind)),
+        messages=_messages(section.section("messages")),
         version=version,
     )
     section.finish()
     if any(each.kind is PlanKind.HARDSHIP and each.charges.annual_bps >= policy.usual_bps for each in policy.offers):
         raise DocumentError(section.at("offers"), "hardship asks for less than usual_bps a year")
     return policy
+
+
+def _messages(section: Section) -> PlanMessages:
+    messages = PlanMessages(
+        remind=RemindRule(section.whole("remind_days", low=1, high=30), section.clock("remind_at")),
+        channels=section.words("channels", ("sms", "email")),
+        reminder=section.text("reminder"),
+        paid=section.text("paid"),
+        completed=section.text("completed"),
+        broken=section.text("broken"),
+    )
+    section.finish()
+    if not messages.channels:
+        raise DocumentError(section.at("channels"), "names no channel")
+    return messages
 
 
 def _rounding(section: Section) -> Rounding:

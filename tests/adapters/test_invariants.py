@@ -117,6 +117,18 @@ def waiver(amount: int = 100) -> str:
     """
 
 
+def about_a_plan(what: str, day: str, *events: tuple[str, str]) -> str:
+    """The customer's message is about an instalment of a plan; ``events`` (kind, more data) happened before."""
+    told = "".join(
+        f"""
+    insert into case_events (customer_id, case_id, at, kind, actor, data)
+    values ('C1', '{CASE}', '2026-05-20 10:00+08', '{kind}', 'system', '{{"plan_id": "{PLAN}"{more}}}');
+    """
+        for kind, more in (("plan.activated", ""), *events)
+    )
+    return f"update messages set about = 'plan/{PLAN}/{what}/{day}';" + told
+
+
 SETTLEMENT = "00000000-0000-8000-8000-0000000000bb"
 PLAN = "00000000-0000-8000-8000-0000000000aa"
 PROMISE = """
@@ -136,6 +148,11 @@ PENDING = f"""
 VIOLATIONS = {
     "the instalments of a plan do not sum to the debts in it": plan("proposed", 999),
     "a promise is open though its last day is over": PROMISE.format("open"),
+    "a message about a plan was marked when the plan stood otherwise": about_a_plan(
+        "paid", "2026-06-30", ("plan.broken", "")
+    ),
+    "a reminder of an instalment was marked after that was paid": plan("active")
+    + about_a_plan("reminder", "2026-06-20", ("plan.instalment_covered", ', "currency": "CNY", "number": 1')),
     "a plan in force has no hold on one of its accounts, or one that is not in force has": plan("active")
     + "update holds set released_at = '2026-05-30 12:00+08'",
     "a plan that a second person was asked about went on without their yes": plan("approved") + PENDING,

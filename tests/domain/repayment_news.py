@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.domain import approval, plan_life, promise, settlement_life, waiver
+from shared.domain import approval, plan_life, plan_reminders, promise, settlement_life, waiver
 from shared.domain.announcement import Announcement
 from shared.domain.outcome import Outcome
 from tests.domain.agreements import PLANS, SIGNED, TODAY, active, debt, month_end, new_plan, pay, quoted, terms
@@ -44,6 +44,8 @@ def _plans() -> Iterator[Outcome[Any]]:
     yield plan_life.activate(proposed.state, SIGNED, PLANS, TODAY)
     yield plan_life.cancel(proposed.state, TODAY, "customer")
     plan = active(quoted(debt(200_000), asked=terms(count=2)))
+    before = plan.schedules[0].instalments[0].due_on - timedelta(days=3)
+    yield plan_reminders.remind(plan, plan_life.standing(plan, [], before), before)
     paid = [pay("p", 200_000, month_end(1))]
     completed = plan_life.judge(plan, paid, month_end(1), "payment.posted")
     yield completed

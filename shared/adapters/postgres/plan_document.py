@@ -30,7 +30,11 @@ def encode_waiver(waiver: Waiver) -> dict[str, Any]:
 
 def decode_plan(document: Mapping[str, Any]) -> Plan:
     """Raises msgspec.ValidationError for a document that no plan was written to."""
-    known = {name: msgspec.convert(document[name], kind) for name, kind in _kinds(Plan).items() if name != "shares"}
+    known = {
+        name: msgspec.convert(document[name], kind)
+        for name, kind in _kinds(Plan).items()
+        if name != "shares" and name in document  # what came later has a default
+    }
     debts = known["debts"]
     known["shares"] = {key: row for schedule in known["schedules"] for key, row in shares(schedule, debts).items()}
     return Plan(**known)

@@ -110,7 +110,7 @@ async def test_a_plan_in_force_stops_collection_and_is_performed_to_the_end(desk
         await desk.settle()
     assert await state(clerk, path) == ("completed", 4, 0)
     assert await told(desk) == [
-        "proposed", "approved", "activated", *["instalment_covered"] * 4, "completed"
+        "proposed", "approved", "activated", *["instalment_due", "instalment_covered"] * 4, "completed"
     ]  # fmt: skip
     assert await holds(desk) == [("plan", "A1", False)]
     assert await desk.values("select count(*) from timers where kind = 'plan_look'") == [0]

@@ -1,5 +1,5 @@
-"""Plans and settlements add up (L7), what was agreed is judged when its day is over (L9), and what needs two people had
-two (L13)."""
+"""Plans and settlements add up (L7), nobody is told of one that is over (L5), what was agreed is judged when its day is
+over (L9), and what needs two people had two (L13)."""
 
 from __future__ import annotations
 
@@ -76,6 +76,47 @@ AGREEMENTS = (
         ) hold
         where (s.state in ('accepted', 'active') and not hold.held)
            or (s.state not in ('accepted', 'active', 'fulfilled') and hold.held)
+        """,
+    ),
+    Question(
+        "L5",
+        "a message about a plan was marked when the plan stood otherwise",
+        """
+        select a.attempt_id::text as subject, a.marked_at as at
+        from attempts a join messages m using (message_id) cross join clock
+        cross join lateral (
+            select e.kind from case_events e
+            where e.customer_id = m.customer_id and e.data ->> 'plan_id' = split_part(m.about, '/', 2)
+              and e.at <= a.marked_at - clock.slack
+              and e.kind in ('plan.activated', 'plan.broken', 'plan.resumed', 'plan.completed', 'plan.cancelled',
+                             'plan.restructured')
+            order by e.entry desc limit 1
+        ) last
+        where m.about like 'plan/%'
+          and not last.kind = any(case split_part(m.about, '/', 3)
+              when 'reminder' then array['plan.activated', 'plan.resumed']
+              when 'paid' then array['plan.activated', 'plan.resumed', 'plan.completed']
+              when 'completed' then array['plan.completed']
+              else array['plan.broken'] end)
+        """,
+    ),
+    Question(
+        "L5",
+        "a reminder of an instalment was marked after that was paid",
+        """
+        select a.attempt_id::text as subject, a.marked_at as at
+        from attempts a join messages m using (message_id) cross join clock
+        where m.about like 'plan/%/reminder/%' and (
+            select bool_and(coalesce(last.kind = 'plan.instalment_covered', false))
+            from instalments i left join lateral (
+                select e.kind from case_events e
+                where e.customer_id = m.customer_id and e.data ->> 'plan_id' = i.plan_id::text
+                  and e.data ->> 'currency' = i.currency and (e.data ->> 'number')::int = i.number
+                  and e.kind in ('plan.instalment_covered', 'plan.instalment_uncovered')
+                  and e.at <= a.marked_at - clock.slack
+                order by e.entry desc limit 1
+            ) last on true
+            where i.plan_id::text = split_part(m.about, '/', 2) and i.due_on::text = split_part(m.about, '/', 4))
         """,
     ),
     Question(
