@@ -88,6 +88,8 @@ class PreferenceRow(Table, table=True):
 
 
 class HoldRow(Table, table=True):
+    """``disputed``: the amount of one part that the customer disputes, ``{currency, component, amount}``."""
+
     __tablename__ = "holds"
     __table_args__ = (
         Index(None, "customer_id"),
@@ -99,6 +101,7 @@ class HoldRow(Table, table=True):
     account_id: str | None = words(null=True)
     kind: str = words()
     reason: str = words()
+    disputed: Any = json(null=True)
     origin: str | None = words(null=True)
     placed_at: Any = instant()
     ends_at: Any = instant(null=True)
