@@ -42,6 +42,7 @@ TAGS = {
     "contact-permits": "May this person be contacted now, and if not, why",
     "contact-attempts": "Contacts that people and diallers made",
     "contact-hours": "Hours that people agreed to or asked for",
+    "limitation-entries": "What interrupts or suspends the time in which claims can be brought",
     "third-parties": "Who stands beside the debtor",
     "plans": "Repayment plans: quoted, agreed, kept or not",
     "approvals": "What waits for a second person",

@@ -17,7 +17,7 @@ from uuid import UUID
 from shared.application.book import Book
 from shared.application.clockwork import DueTimer
 from shared.application.decisions import decision_document
-from shared.application.editing import EditStore, Expected, case_of, open_customer, open_for_edit
+from shared.application.editing import Expected, case_of, open_customer, open_for_edit
 from shared.application.permit_facts import Contact, FactStore, PermitAsked, gate_facts, proposal_of
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
@@ -65,7 +65,7 @@ class PermitOnFile:
         return self.contact.customer_id
 
 
-class PermitStore(EditStore, FactStore, Protocol):
+class PermitStore(FactStore, Protocol):
     async def load_desks(self, book: Book) -> list[Desk]: ...
 
     async def has_accounts(self, customer_id: str, account_ids: Sequence[str]) -> bool: ...
@@ -111,7 +111,7 @@ class PermitDesk:
         if rules is None:
             raise Conflict("There are no contact rules where this customer lives.", code="no-contact-rules")
         proposal = proposal_of(asked, tx.now)
-        facts = await gate_facts(tx, desk, asked, rules)
+        facts = await gate_facts(tx, desk, asked, rules, self._shelf)
         decision = decide(proposal, facts, rules)
         await self._answer(tx, book, asked, (proposal, facts, rules, decision), who)
 

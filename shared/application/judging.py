@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, time
 from typing import Protocol
 
 from shared.application.agreements import weigh
-from shared.application.book import Book
-from shared.domain.calendar import BusinessCalendar
+from shared.application.book import AccountKey, Book, Changes
+from shared.domain.account import Account
+from shared.domain.calendar import BusinessCalendar, add_months, at_local
 from shared.domain.case import CaseState, Subject, judge
+from shared.domain.delinquency import CURRENT, BucketEntry
 from shared.domain.follow_up import Timetable
 from shared.domain.policy import Policy
 from shared.domain.repayment_policy import RepaymentPolicy
 
 BUCKET_ROLL = "bucket_roll"
+LIMITATION_LOOK = "limitation_look"
+FIRST_LOOK_MONTHS = 12
+"""After the oldest due date the clock of limitation is looked at for the first time; no pack warns earlier."""
+_MIDNIGHT = time()
 
 
 class UnknownVersion(LookupError):
@@ -88,8 +95,20 @@ def rejudge(
     changes.buckets.extend((entry, case_id) for entry in judgement.buckets)
     for key, due_at in judgement.rolls.items():
         changes.set_timer(customer_id, BUCKET_ROLL, f"{key[0]}/{key[1]}", due_at)
+    _watch_claims(changes, judgement.buckets, accounts, subject)
     for event in judgement.events:
         changes.record(customer_id, case_id, event.kind, event.data, actor)
     changes.announce(judgement.announcements)
     weigh(book, customer_id, subject.zone, at, reason, actor)
     return min((due_at for due_at in judgement.rolls.values() if due_at is not None), default=None)
+
+
+def _watch_claims(
+    changes: Changes, entries: Iterable[BucketEntry], accounts: Mapping[AccountKey, Account], subject: Subject
+) -> None:
+    """From when an account is overdue on, the clock of limitation is looked at."""
+    for entry in entries:
+        oldest = accounts[entry.account_id, entry.currency].standing.oldest_due
+        if entry.previous == CURRENT and oldest is not None:
+            at = at_local(add_months(oldest, FIRST_LOOK_MONTHS), _MIDNIGHT, subject.zone)
+            changes.set_timer(subject.customer_id, LIMITATION_LOOK, f"{entry.account_id}/{entry.currency}", at)

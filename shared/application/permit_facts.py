@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from shared.application.limitation import Limitations, LimitationStore
+from shared.application.sending import RuleShelf
 from shared.application.sending_desk import Desk, facts_of
 from shared.application.third_parties import ThirdPartyOnFile
 from shared.domain.calendar import local_date
 from shared.domain.contact import ContactFacts, Proposal, RuleSet
-from shared.domain.contact_facts import Addressee, Content, DebtorState, Mandate, Manner, Target
+from shared.domain.contact_facts import Addressee, Channel, Content, DebtorState, Mandate, Manner, Target
 from shared.domain.hold import Hold, HoldKind, hold_facts
 from shared.domain.lost_contact import lost_contact
 
@@ -52,10 +54,7 @@ class PointOnFile:
     state: str
 
 
-class FactStore(Protocol):
-    @property
-    def now(self) -> datetime: ...
-
+class FactStore(LimitationStore, Protocol):
     async def contact_point(self, customer_id: str, point_id: UUID) -> PointOnFile | None: ...
 
     async def third_party(self, customer_id: str, person_id: UUID) -> ThirdPartyOnFile | None: ...
@@ -87,7 +86,7 @@ def _point_of(contact: Contact) -> str | None:
     return None if point_id is None else str(point_id)
 
 
-async def gate_facts(tx: FactStore, desk: Desk, asked: PermitAsked, rules: RuleSet) -> ContactFacts:
+async def gate_facts(tx: FactStore, desk: Desk, asked: PermitAsked, rules: RuleSet, shelf: RuleShelf) -> ContactFacts:
     """The sender's facts of the customer, with what is particular to this contact."""
     contact = asked.contact
     point = None if contact.point_id is None else await tx.contact_point(contact.customer_id, contact.point_id)
@@ -101,6 +100,8 @@ async def gate_facts(tx: FactStore, desk: Desk, asked: PermitAsked, rules: RuleS
     )
     if held:
         facts = replace(facts, holds=tuple(dict.fromkeys((*facts.holds, *hold_facts(held, tx.now)))))
+    if contact.channel == Channel.LEGAL:
+        facts = await Limitations(shelf).known_to_gate(tx, contact.customer_id, contact.account_ids, facts)
     if contact.target == Target.DEBTOR:
         return facts
     facts = replace(facts, number_invalid_at=await tx.own_numbers_out_of_use(contact.customer_id))

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from shared.application.book import Book
-from shared.application.editing import EditStore, Expected, open_for_edit
+from shared.application.editing import Expected, open_for_edit
+from shared.application.limitation import Limitations, LimitationStore
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.domain.announcement import Announcement
@@ -39,7 +40,7 @@ class WorkOnFile:
     row_version: int
 
 
-class WorkStore(EditStore, Protocol):
+class WorkStore(LimitationStore, Protocol):
     async def find_work(self, item_id: UUID, who: Principal) -> WorkOnFile | None: ...
 
     async def held(self, customer_id: str) -> bool:
@@ -51,13 +52,15 @@ class WorkStore(EditStore, Protocol):
         """The item is done, and so is the follow-up that it came from."""
 
 
-async def take(tx: WorkStore, item_id: UUID, who: Principal, expected: Expected) -> None:
-    """The caller will do it. Nobody calls on a customer who is to be left in peace."""
+async def take(tx: WorkStore, item_id: UUID, who: Principal, expected: Expected, limitations: Limitations) -> None:
+    """The caller will do it. No customer who is to be left in peace is called on, no barred claim goes to law."""
     book, item = await open_for_edit(tx, tx.find_work, item_id, who, expected)
     if item.state != "open":
         raise Conflict(f"The item is {item.state}.", code="work-not-open")
     if await tx.held(item.customer_id):
         raise Conflict("A hold keeps this customer from being followed up.", code="customer-held")
+    if item.kind == "legal":
+        await limitations.refuse_barred(tx, item.customer_id)
     await tx.move_work(item_id, "taken", who.subject)
     await _tell(tx, book, item, "taken", {}, who)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.domain.contact_checks import Addressees, MandatoryFacts
 from shared.domain.contact_facts import Channel, ContactFacts, Proposal, Purpose, Target
-from shared.domain.contact_legal_checks import ProvedLost
+from shared.domain.contact_legal_checks import Limitation, ProvedLost
 from shared.domain.contact_moment import Check
 from shared.domain.contact_named_facts import NAMED, Form
 from shared.domain.contact_rule_kinds import KINDS, NEVER_ABSENT
@@ -171,6 +171,11 @@ class RuleSet:
         """What makes a debtor lost by the rules in force on a date; None where they do not say."""
         found = [rule.check for rule in self.rules if isinstance(rule.check, ProvedLost) and rule.in_force(on)]
         return found[0].triggers if found else None
+
+    def limitation(self, on: date) -> Limitation | None:
+        """How long claims can be brought by the rules in force on a date; None where the pack does not say."""
+        found = [rule.check for rule in self.rules if isinstance(rule.check, Limitation) and rule.in_force(on)]
+        return found[0] if found else None
 
     def rule(self, rule_id: str, on: date | None = None) -> Rule:
         """The rule of this id: the version in force ``on`` a date, or the newest. Raises KeyError."""

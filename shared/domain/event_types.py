@@ -180,6 +180,17 @@ EVENT_TYPES: dict[str, EventType] = {
     "arrears.account.closed.v1": EventType(
         "arrears.account", "The bank closed the account; it is followed no more.", {**_ACCOUNT, "reason": "code"}
     ),
+    "arrears.account.limitation_near.v1": EventType(
+        "arrears.account",
+        "The claim on an account will be barred on a date, unless something starts its period anew.",
+        {
+            "account_id": "text",
+            "customer_id": "text",
+            "counted_from": "date",
+            "alert_on": "date",
+            "ends_on": "date?",
+        },
+    ),
     "arrears.case.opened.v1": EventType(
         "arrears.case", "A case was opened.", {**_CASE, "bucket": "code", "reason": "code"}
     ),

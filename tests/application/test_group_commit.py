@@ -100,7 +100,7 @@ async def test_who_stops_waiting_does_not_stop_the_event(bank: Bank):
 async def test_an_outage_is_told_to_each_and_nothing_of_them_is_kept(bank: Bank, database: Database):
     commits = GroupCommit(bank.work, bank.shelf, places=2)
     await bank.pool.close()
-    told = await asyncio.gather(*(commits.take(each) for each in forty(bank)), return_exceptions=True)
+    told = await asyncio.gather(*(commits.take(each) for each in forty(bank)[:4]), return_exceptions=True)
     assert all(isinstance(each, Exception) for each in told)
     looking = await asyncpg.connect(database.owner_dsn)
     assert await looking.fetchval("select count(*) from arrears.inbox") == 0

@@ -107,7 +107,7 @@ async def _due_together(bank: Bank, count: int) -> list[str]:
 
 
 def _table(bank: Bank) -> Any:
-    return timers.table(Planner(bank.shelf), BucketRolls(bank.shelf))
+    return timers.table(Planner(bank.shelf), BucketRolls(bank.shelf), bank.shelf)
 
 
 async def _issued(bank: Bank) -> list[str]:

@@ -30,7 +30,8 @@ def about_c1(kind: str, data: dict[str, Any]) -> bytes:
 
 
 def later_facts() -> Instant:
-    """A payment and its reversal, a charge-off, a closing, a merger; and one who can be reached by no means."""
+    """A payment and its reversal, a charge-off, a closing, a merger; and one who can be reached by no means; a debt
+    of long ago."""
     unreachable = orjson.loads(report(99, AFTER, [(AFTER.date() - timedelta(days=5), 50_000)], 1))
     unreachable["data"]["customer"]["contact_points"] = [
         {"kind": "mobile", "value": "+8613800000001", "source": "contract"},
@@ -52,6 +53,7 @@ def later_facts() -> Instant:
         ),
         event("customer.merged.v1", "3", AFTER, {"from_customer_id": "C3", "into_customer_id": "C4"}),
         orjson.dumps(unreachable),
+        report(98, AFTER, [(AFTER.date() - timedelta(days=950), 50_000)], 1),
     )
     return Instant(AFTER, lines)
 
@@ -89,7 +91,7 @@ class Desk:
 
 
 async def work_through(desk: Desk, now: datetime) -> None:
-    item = (await desk.read("/v1/worklists", state="open"))["items"][0]["item_id"]
+    item = (await desk.read("/v1/worklists", state="open", kind="call"))["items"][0]["item_id"]
     await desk.change(f"/v1/worklists/{item}/take")
     await desk.change(f"/v1/worklists/{item}/release")
     await desk.change(f"/v1/worklists/{item}/take")

@@ -12,12 +12,13 @@ from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
 from services.api.fields import Day, Text
 from services.api.paging import Page, Paging
-from services.api.reading import READ, Reader, answer_page, document, scope_of
+from services.api.reading import READ, Reader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.worklists import WorkDone, WorkKind, WorkListed, WorkOut, WorkState
 from services.api.security import require
 from shared.adapters.postgres.views import worklists as view
+from shared.application.limitation import Limitations
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
 from shared.application.worklists import complete, release, take
@@ -64,9 +65,11 @@ async def get_work(item_id: UUID, caller: Reader, deps: Deps, request: Request) 
 
 @router.post("/{item_id}/take", response_model=WorkOut, summary="Take a work item")
 async def take_work(item_id: UUID, caller: Worker, deps: Deps, expected: ExpectedVersion) -> Response:
-    """The caller will do it. 409 when somebody has it, or when a hold protects the customer."""
+    """The caller will do it. 409 when somebody has it, when a hold protects the customer, or when the claim of
+    a legal step is barred."""
+    await policy_of(deps)  # on hand from here on
     async with deps.work() as tx:
-        await take(tx, item_id, caller, expected)
+        await take(tx, item_id, caller, expected, Limitations(deps.shelf))
         return await _answer(tx.conn, deps, item_id, caller)
 
 

@@ -6,11 +6,18 @@ from shared.adapters.postgres.complaint_store import ComplaintTables
 from shared.adapters.postgres.contact_hours_store import ContactHoursTables
 from shared.adapters.postgres.contact_store import ContactTables
 from shared.adapters.postgres.hold_store import HoldTables
+from shared.adapters.postgres.limitation_store import LimitationTables
 from shared.adapters.postgres.preference_store import PreferenceTables
 from shared.adapters.postgres.third_party_store import ThirdPartyTables
 
 
 class ProtectingTables(
-    HoldTables, ComplaintTables, PreferenceTables, ContactTables, ContactHoursTables, ThirdPartyTables
+    HoldTables,
+    ComplaintTables,
+    PreferenceTables,
+    ContactTables,
+    ContactHoursTables,
+    ThirdPartyTables,
+    LimitationTables,
 ):
     """All of it on one connection and transaction."""

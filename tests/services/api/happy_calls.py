@@ -188,6 +188,9 @@ a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
 APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
+SUIT = {"account_id": "A2", "kind": "suit", "at": "2026-06-30T10:00:00+08:00", "proof": "court/2026/17"}
+ENTRY_AT = "/v1/limitation-entries/{entry_id}"
+a_suit = made("/v1/limitation-entries", "entry_id", SUIT)
 some_hours = made("/v1/contact-hours", "hours_id", HOURS)
 a_friend = made("/v1/third-parties", "person_id", FRIEND | {"value": "+8613800009998"})
 a_permit = made("/v1/contact-permits", "permit_id", PERMIT)
@@ -298,6 +301,11 @@ HAPPY: dict[str, Happy] = {
     "getApproval": Happy(R.SUPERVISOR, an_approval),
     "decideApproval": Happy(R.COMPLIANCE, an_approval, DECISION, edits=APPROVAL_AT, subject="zhao.min"),
     "withdrawApproval": Happy(R.COLLECTOR, an_approval, {"reason": "mistake"}, edits=APPROVAL_AT),
+    "getLimitation": Happy(R.COLLECTOR, an_account),
+    "addLimitationEntry": Happy(R.COLLECTOR, body=SUIT),
+    "listLimitationEntries": Happy(R.AUDITOR, query={"in_force": "true"}),
+    "getLimitationEntry": Happy(R.COMPLIANCE, a_suit),
+    "withdrawLimitationEntry": Happy(R.COLLECTOR, a_suit, {"reason": "entered twice"}, edits=ENTRY_AT),
     "listWork": Happy(R.COLLECTOR, query={"kind": "call"}),
     "getWork": Happy(R.COLLECTOR, some_work),
     "takeWork": Happy(R.COLLECTOR, some_work, edits=WORK),

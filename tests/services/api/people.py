@@ -44,7 +44,7 @@ class Office:
         consumer, _ = compose(deps.work, deps.shelf)
         consumers = [consumer, notifier.consumer(Reminding(deps.shelf))]
         self._relay = InProcessRelay(deps.pool, deps.work, consumers, wake=asyncio.Event())
-        self._timers = table(Planner(deps.shelf), BucketRolls(deps.shelf))
+        self._timers = table(Planner(deps.shelf), BucketRolls(deps.shelf), deps.shelf)
 
     @asynccontextmanager
     async def person(self, *roles: Role, name: str = "li.na", teams: tuple[str, ...] = ()) -> AsyncIterator[Person]:

@@ -7,6 +7,7 @@ from shared.adapters.postgres.tables import (
     contacts,
     customers,
     governance,
+    limitation,
     messages,
     transport,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "contacts",
     "customers",
     "governance",
+    "limitation",
     "messages",
     "metadata",
     "transport",
