@@ -24,9 +24,10 @@ from shared.domain.statement_facts import Question, Told, counting
 class Statement:
     """Amounts in minor units of ``currency``.
 
-    ``reported`` is the newest report that counts, ``owed`` the same with later money laid over it; ``payable`` is what is
-    owed and not ``disputed``. ``dues`` stand as they do after later money; ``to_bring_current`` covers every due whose
-    date has come by ``on``, disputed or not. ``recovered`` came in after the charge-off.
+    ``reported`` is the newest report that counts, ``owed`` the same with later money laid over it; ``payable`` is what
+    is owed and not ``disputed``. ``dues`` stand as they do after later money, ``due`` is what is unpaid of those whose
+    date has come by ``on``. ``to_bring_current`` is what is asked: all of it, as long as as much is payable; of a
+    disputed amount nothing is asked, as no payment goes to it. ``recovered`` came in after the charge-off.
     """
 
     account_id: str
@@ -44,6 +45,7 @@ class Statement:
     credit: int
     dues: tuple[Due, ...]
     past_due: int
+    due: int
     to_bring_current: int
     oldest_due: date | None
     days_past_due: int
@@ -55,11 +57,15 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The account that is asked about. ``closed_at`` is when it was closed, as far as we learned."""
+    """The account that is asked about. ``closed``: from when it was closed until it was open again (None: it is still
+    closed), as we learned of it."""
 
     account_id: str
     currency: str
-    closed_at: datetime | None = None
+    closed: tuple[tuple[datetime, datetime | None], ...] = ()
+
+    def closed_at(self, at: datetime) -> bool:
+        return any(begin <= at and (end is None or at < end) for begin, end in self.closed)
 
 
 def statement_of(
@@ -75,7 +81,8 @@ def statement_of(
     standing = _standing(newest, result)
     oldest = uncovered_since(standing, subject.currency, policy)
     days = days_past_due(oldest, question.on, policy.grace.days)
-    closed = subject.closed_at is not None and subject.closed_at <= question.as_of
+    due = sum(due.unpaid for due in standing.dues if due.due_date <= question.on)
+    disputed = _balances((part.component, part.disputed) for part in result.parts)
     return Statement(
         account_id=subject.account_id,
         currency=subject.currency,
@@ -87,15 +94,16 @@ def statement_of(
         estimated=standing.estimated,
         reported=_balances((part.component, part.amount) for part in newest.parts),
         owed=_balances((part.component, part.owed) for part in result.parts),
-        disputed=_balances((part.component, part.disputed) for part in result.parts),
+        disputed=disputed,
         payable=result.payable,
         credit=result.credit,
         dues=standing.dues,
         past_due=standing.past_due,
-        to_bring_current=sum(due.unpaid for due in standing.dues if due.due_date <= question.on),
+        due=due,
+        to_bring_current=min(due, result.payable) if disputed.total else due,
         oldest_due=standing.oldest_due,
         days_past_due=days,
-        bucket=CURRENT if closed else policy.bucket_of(days),
+        bucket=CURRENT if subject.closed_at(question.as_of) else policy.bucket_of(days),
         charged_off=result.charged_off,
         recovered=result.recovered,
         entries=came_about(counted, result, question.zone) if with_entries else None,

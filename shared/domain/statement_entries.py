@@ -50,8 +50,9 @@ class StatementEntry:
     - ``dispute``, ``dispute_end``: an amount of a part is left out from here on, and no longer.
     - ``charge_off``: what comes in from here on is recovery.
 
-    ``counts`` is false for what changes nothing: a report that another one replaced, a payment that the first report has
-    inside, a reversal whose payment is not known. ``owed`` is what is owed after the step; None before the first report.
+    ``counts`` is false for what changes nothing: a report that another one replaced, a payment that the first report
+    has inside, a reversal whose payment is not known. ``owed`` is what is owed after the step, None before the first
+    report, and ``change`` by how much the step moved it: the changes of all entries sum to what is owed.
     """
 
     kind: str
@@ -72,12 +73,22 @@ class StatementEntry:
     drift: int | None = None
     counts: bool = True
     owed: int | None = None
+    change: int = 0
 
 
 def came_about(told: Iterable[Told], replayed: Replayed, zone: str) -> tuple[StatementEntry, ...]:
-    """The entries of a replay with what each did, oldest report first; between two reports by the day they count for."""
-    history = _History(list(told), replayed, zone)
-    return tuple(history.steps())
+    """The entries of a replay with what each did, oldest report first; between two reports by the day they count for.
+    Nothing depends on the order in which they are given."""
+    history = _History(sorted(told, key=lambda each: (each.entry.at, each.entry.key)), replayed, zone)
+    return tuple(_with_changes(history.steps()))
+
+
+def _with_changes(steps: Iterable[StatementEntry]) -> Iterator[StatementEntry]:
+    before = 0
+    for step in steps:
+        owed = before if step.owed is None else step.owed
+        yield replace(step, change=owed - before)
+        before = owed
 
 
 class _Place(NamedTuple):
@@ -202,7 +213,7 @@ class _History:
         )
 
     def _fact(self, told: Told) -> StatementEntry:
-        entry, told_at = told
+        entry, told_at = told.entry, told.told_at
         plain = StatementEntry("charge_off", local_date(entry.at, self._zone), 0, at=entry.at, told_at=told_at)
         match entry:
             case ReversalEntry():

@@ -13,6 +13,7 @@ from shared.adapters.postgres.tables.columns import (
     digest,
     flag,
     instant,
+    json,
     number,
     one_of,
     row_version,

@@ -1,7 +1,7 @@
 """disputed parts
 
 Revision: 7c41d0a95e36
-After: 1b860d1c2128
+After: 05344a04380c
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "7c41d0a95e36"
-down_revision = "1b860d1c2128"
+down_revision = "05344a04380c"
 branch_labels = None
 depends_on = None
 
