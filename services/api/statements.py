@@ -36,6 +36,7 @@ class Stated:
     """A statement with what we have of its account."""
 
     of: OnRecord
+    zone: str
     statement: Statement
 
 
@@ -48,10 +49,11 @@ async def statements_of(deps: ApiDeps, caller: Principal, account_id: str, asked
     stated = []
     for record in found:
         policy = await policy_of(deps, record.policy_version)
-        question = _question(asked, record.now, zone_of(record.time_zone, policy))
+        zone = zone_of(record.time_zone, policy)
+        question = _question(asked, record.now, zone)
         statement = statement_of(record.subject, record.told, question, policy, with_entries=asked.entries)
         if statement is not None:
-            stated.append(Stated(record, statement))
+            stated.append(Stated(record, zone, statement))
     if not stated:
         raise NotFound("Nothing was known of this account by then.")
     return stated

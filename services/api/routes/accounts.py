@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request, Response
 
@@ -15,6 +15,7 @@ from services.api.responses import Json
 from services.api.routing import noun_router
 from services.api.schemas.accounts import Account, AccountOut, AccountSearch, AccountStatus, HistoryEntry
 from services.api.schemas.statements import StatementOut
+from services.api.statement_documents import answer_document
 from services.api.statements import Asked, as_json, statements_of
 from shared.adapters.postgres.views import accounts as view
 from shared.application.refusals import NotFound
@@ -85,6 +86,42 @@ async def get_statement(
     nothing more happens. Of disputed amounts nothing is asked."""
     found = await statements_of(deps, caller, account_id, Asked(currency, on, known_at, entries=entries))
     return document(request, as_json(account_id, found))
+
+
+class Pdf(Response):
+    media_type = "application/pdf"
+
+
+_PDF: dict[int | str, dict[str, Any]] = READ | {
+    200: {
+        "description": "The document; the same bytes for the same figures",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.get(
+    "/{account_id}/statement.pdf",
+    response_class=Pdf,
+    summary="The statement as a document for the customer",
+    responses=_PDF,
+)
+async def get_statement_document(
+    account_id: CoreId,
+    caller: CaseReader,
+    deps: Deps,
+    request: Request,
+    *,
+    language: Annotated[Literal["zh-CN", "en"] | None, Query(description="Absent: the customer's own")] = None,
+    currency: Currency | None = None,
+    on: On = None,
+    known_at: KnownAt = None,
+    entries: Annotated[bool, Query(description="Say how it came about; false: only the figures")] = True,
+) -> Response:
+    """The figures of the statement as PDF, a page or more for each currency. The name is masked; that somebody made the
+    document is on the audit trail before it leaves."""
+    found = await statements_of(deps, caller, account_id, Asked(currency, on, known_at, entries=entries))
+    return await answer_document(deps, caller, request, found, language)
 
 
 @router.get("/{account_id}/history", response_model=Page[HistoryEntry], summary="What was reported, and every bucket")

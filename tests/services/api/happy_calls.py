@@ -208,6 +208,7 @@ HAPPY: dict[str, Happy] = {
     "listAccounts": Happy(R.AUDITOR, query={"past_due": "true"}),
     "searchAccounts": Happy(R.COLLECTOR, body={"card_last4": "0001"}),
     "getStatement": Happy(R.COLLECTOR, an_account),
+    "getStatementDocument": Happy(R.COLLECTOR, an_account),
     "listAccountHistory": Happy(R.SUPERVISOR, an_account),
     "getCase": Happy(R.COLLECTOR, a_case),
     "listCases": Happy(R.COLLECTOR, query={"state": "open"}),

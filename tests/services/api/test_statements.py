@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import sha256
+from io import BytesIO
 from urllib.parse import quote
 
 import pytest
+from pypdf import PdfReader
 
 from shared.application.principal import Role
+from shared.domain.money import decimal_text
 
 URL = "/v1/accounts/A-1/statement"
 
@@ -207,3 +211,53 @@ async def test_what_is_owed_is_the_same_as_the_account_says(portfolio, client):
     same = ("past_due", "oldest_due", "days_past_due", "bucket", "dues", "estimated", "sequence")
     assert {name: found[name] for name in same} == {name: account[name] for name in same}
     assert datetime.fromisoformat(found["as_of"]) == portfolio.now
+
+
+def read_pdf(content: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(BytesIO(content)).pages)
+
+
+@pytest.mark.parametrize(("language", "heading"), [("zh-CN", "账户欠款明细"), ("en", "Statement of what is owed")])
+async def test_the_document_shows_the_figures_of_the_statement(portfolio, client, language, heading):
+    await portfolio.pay(30_001)
+    await portfolio.overdue(currency="JPY", unpaid=5_000)
+    stated = (await client.get(URL)).json()["currencies"]
+    answer = await client.get(f"{URL}.pdf", params={"language": language})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    text = read_pdf(answer.content)
+    assert heading in text
+    for found in stated:
+        shown = [*found["owed"].values(), sum(found["owed"].values()), found["to_bring_current"]]
+        shown += [amount for due in found["dues"] for amount in (due["minimum_due"], due["unpaid"])]
+        shown += [amount for entry in found["entries"] for amount in (entry["change"], entry["owed"])]
+        for amount in shown:
+            assert decimal_text(amount, found["currency"], ",") in text, amount
+        assert {due["due_date"] for due in found["dues"]} <= set(text.split())
+    assert "王小明" not in text
+    assert "1234" in text
+
+
+async def test_the_same_figures_give_the_same_bytes_and_every_document_is_on_the_audit_trail(portfolio, client):
+    first, again = await client.get(f"{URL}.pdf"), await client.get(f"{URL}.pdf")
+    assert first.content == again.content
+    not_again = await client.get(f"{URL}.pdf", headers={"if-none-match": first.headers["etag"]})
+    assert not_again.status_code == 304
+    rows = await portfolio.deps.pool.fetch(
+        "select subject, detail->>'sha256' from audit where action = 'statement.document_made'"
+    )
+    assert [tuple(row) for row in rows] == [("account/A-1", sha256(first.content).hexdigest())] * 3
+    assert "账户欠款明细" in read_pdf(first.content)  # the customer's own language
+
+
+async def test_a_long_history_goes_on_over_pages_and_odd_names_are_shown_as_far_as_they_can(portfolio, client):
+    for number in range(60):
+        await portfolio.pay(100 + number, payment_id=f"P-{number}")
+    content = (await client.get(f"{URL}.pdf?language=en")).content
+    pages = PdfReader(BytesIO(content)).pages
+    assert len(pages) > 1
+    text = read_pdf(content)
+    assert all(f"-1.{number:02d}" in text for number in range(60))
+    short = (await client.get(f"{URL}.pdf?language=en&entries=false")).content
+    assert len(PdfReader(BytesIO(short)).pages) == 1
+    assert (await client.get(f"{URL}.pdf?language=fr")).status_code == 422
+    assert (await client.get("/v1/accounts/none/statement.pdf")).status_code == 404
