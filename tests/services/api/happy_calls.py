@@ -296,6 +296,7 @@ HAPPY: dict[str, Happy] = {
     "proposePlan": Happy(R.COLLECTOR, room_for_a_plan, TERMS),
     "listPlans": Happy(R.AUDITOR, query={"kind": "equal"}),
     "getPlan": Happy(R.COLLECTOR, one_plan),
+    "getPlanStanding": Happy(R.COLLECTOR, one_plan),
     "activatePlan": Happy(R.COLLECTOR, one_plan, SIGNED, edits=PLAN_AT),
     "cancelPlan": Happy(R.SUPERVISOR, one_plan, {"reason": "customer_request"}, edits=PLAN_AT),
     "listApprovals": Happy(R.COMPLIANCE, query={"state": "pending"}),
