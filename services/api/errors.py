@@ -151,7 +151,9 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
         error.detail,
         slug=error.slug,
         instance=request.url.path,
-        errors=[{"in": "body", "pointer": e.pointer, "reason": e.reason, "code": e.code} for e in error.errors],
+        errors=[
+            {"in": _place(e.pointer), "pointer": e.pointer, "reason": e.reason, "code": e.code} for e in error.errors
+        ],
         headers=headers,
     )
 
@@ -183,6 +185,11 @@ async def _on_database(request: Request, error: Exception) -> Response:
     _log.warning("database refused", kind=type(error).__name__, status=told.type.status)
     headers = {"retry-after": str(told.retry_after)} if told.retry_after is not None else None
     return Problem(told.type, told.detail, instance=request.url.path, headers=headers)
+
+
+def _place(pointer: str) -> str:
+    """A pointer leads into the body; a bare name is a parameter's."""
+    return "body" if pointer.startswith("/") or not pointer else "query"
 
 
 def _field_error(error: Mapping[str, Any]) -> dict[str, str]:

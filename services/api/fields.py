@@ -34,6 +34,12 @@ def _day_written_out(value: object) -> object:
     return value
 
 
+def _believable_day(day: date) -> date:
+    if not _EARLIEST.date() <= day < _LATEST.date():
+        raise ValueError("is not a believable day")
+    return day
+
+
 def _no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("contains the NUL character")
@@ -55,8 +61,8 @@ Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nu
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_believable)]
 """An instant with its offset, near enough to our time that the database can hold it in any zone."""
 
-Day = Annotated[date, BeforeValidator(_day_written_out)]
-"""A date without a time, in a query."""
+Day = Annotated[date, BeforeValidator(_day_written_out), AfterValidator(_believable_day)]
+"""A date without a time, near enough to ours that instants can be made of it."""
 
 Reason = Annotated[str, Field(min_length=3, max_length=500), AfterValidator(_no_nul), AfterValidator(_impersonal)]
 """Why somebody did something that is audited; holds nothing personal, because the audit trail is never erased."""

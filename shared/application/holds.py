@@ -15,7 +15,7 @@ from shared.application.editing import EditStore, Expected, case_of, check_accou
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.domain.announcement import Announcement
-from shared.domain.hold import HoldKind
+from shared.domain.hold import DisputedPart, HoldKind
 
 HOLD_END = "hold_end"
 BY_PROCESS = frozenset({HoldKind.COMPLAINT, HoldKind.PLAN})  # their process places and releases them
@@ -40,6 +40,7 @@ class HoldOnFile:
     released_at: datetime | None
     placed_by: str
     row_version: int = 1
+    disputed: DisputedPart | None = None
 
     def over(self, instant: datetime) -> bool:
         return self.released_at is not None or (self.ends_at is not None and self.ends_at <= instant)
@@ -53,10 +54,13 @@ class NewHold:
     kind: HoldKind
     reason: str
     ends_at: datetime | None
+    disputed: DisputedPart | None = None
 
 
 class HoldStore(EditStore, Protocol):
     async def add_hold(self, hold: HoldOnFile) -> None: ...
+
+    async def has_currency(self, customer_id: str, account_id: str, currency: str) -> bool: ...
 
     async def find_hold(self, hold_id: UUID, who: Principal) -> HoldOnFile | None: ...
 
@@ -76,15 +80,38 @@ async def place_hold(tx: HoldStore, new: NewHold, who: Principal) -> None:
     await check_account(tx, new.customer_id, new.account_id)
     if new.ends_at is not None and new.ends_at <= tx.now:
         raise Invalid("A hold ends in the future.", errors=[FieldError("/ends_at", "is not in the future")])
+    await _check_disputed(tx, new)
     await put_hold(tx, book, new, origin=None, by=who.subject)
     await tx.save(book.changes)
+
+
+async def _check_disputed(tx: HoldStore, new: NewHold) -> None:
+    disputed, wrong = new.disputed, None
+    if disputed is None:
+        return
+    if new.kind is not HoldKind.DISPUTE or new.account_id is None:
+        wrong = FieldError("/disputed", "goes with a hold of the kind dispute on one account")
+    elif not await tx.has_currency(new.customer_id, new.account_id, disputed.currency):
+        wrong = FieldError("/disputed/currency", "is none in which the account was reported")
+    if wrong is not None:
+        raise Invalid("Nothing like this can be disputed here.", errors=[wrong])
 
 
 async def put_hold(tx: HoldStore, book: Book, new: NewHold, *, origin: str | None, by: str) -> None:
     """Write a hold, its end's timer and its news; the caller saves the book's changes."""
     await tx.add_hold(
         HoldOnFile(
-            new.hold_id, new.customer_id, new.account_id, new.kind, new.reason, origin, tx.now, new.ends_at, None, by
+            new.hold_id,
+            new.customer_id,
+            new.account_id,
+            new.kind,
+            new.reason,
+            origin,
+            tx.now,
+            new.ends_at,
+            None,
+            by,
+            disputed=new.disputed,
         )
     )
     if new.ends_at is not None:

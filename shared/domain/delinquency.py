@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from shared.domain.account import Account
+from shared.domain.account import Account, Standing
 from shared.domain.policy import Policy
 
 CURRENT = "M0"
@@ -25,9 +25,14 @@ def days_past_due(oldest_due: date | None, on: date, grace_days: int) -> int:
 
 def counted_oldest_due(account: Account, policy: Policy) -> date | None:
     """The oldest uncovered due, or None when what is missing is within the amount tolerance."""
-    if account.standing.past_due <= policy.grace.amount.get(account.currency, 0):
+    return uncovered_since(account.standing, account.currency, policy)
+
+
+def uncovered_since(standing: Standing, currency: str, policy: Policy) -> date | None:
+    """The same of a standing that no account has (yet, or any more)."""
+    if standing.past_due <= policy.grace.amount.get(currency, 0):
         return None
-    return account.standing.oldest_due
+    return standing.oldest_due
 
 
 def bucket_on(account: Account, policy: Policy, on: date) -> str:

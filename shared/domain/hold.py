@@ -67,6 +67,15 @@ EFFECTS: Mapping[HoldKind, HoldEffect] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class DisputedPart:
+    """What of an account is disputed, in minor units of one part: payments leave it out while the hold stands."""
+
+    currency: str
+    component: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """In force in [``placed_at``, the earlier of ``ends_at`` and ``released_at``). No ``account_id``: the customer."""
 

@@ -12,7 +12,7 @@ import structlog
 import uvloop
 
 from services.running import settle_memory
-from tests.benchmarks import celery, gate, growth, importing, kafka, latency, outcome, pipeline, requests
+from tests.benchmarks import backdated, celery, gate, growth, importing, kafka, latency, outcome, pipeline, requests
 from tests.benchmarks.stage import Options, Stage, said, staged
 
 BENCHMARKS: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
@@ -24,6 +24,7 @@ BENCHMARKS: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "celery": celery.run,
     "gate": gate.run,
     "latency": latency.run,
+    "backdated": backdated.run,
     "kafka": kafka.run,
     "growth": growth.run,
 }

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request, Response
 
 from services.api.deps import Deps
-from services.api.fields import CoreId, Text
+from services.api.fields import CoreId, Day, Instant, Text
 from services.api.limits import Currency
 from services.api.paging import Page, Paging
 from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json
 from services.api.routing import noun_router
-from services.api.schemas.accounts import (
-    Account,
-    AccountOut,
-    AccountSearch,
-    AccountStatus,
-    HistoryEntry,
-    StatementOut,
-)
+from services.api.schemas.accounts import Account, AccountOut, AccountSearch, AccountStatus, HistoryEntry
+from services.api.schemas.statements import StatementOut
+from services.api.statement_documents import answer_document
+from services.api.statements import Asked, as_json, statements_of
 from shared.adapters.postgres.views import accounts as view
-from shared.application.judging import zone_of
 from shared.application.refusals import NotFound
-from shared.domain.calendar import local_date
-from shared.domain.statement import statement_of
 
 router = noun_router("accounts")
 
@@ -69,20 +61,67 @@ async def search_accounts(body: AccountSearch, caller: CaseReader, deps: Deps, p
     return await _page(deps, page, caller, wanted)
 
 
-@router.get("/{account_id}/statement", response_model=StatementOut, summary="What is owed today", responses=READ)
+On = Annotated[Day | None, Query(description="The customer's day that is asked about, at most a year ahead; today")]
+KnownAt = Annotated[
+    Instant | None, Query(description="Only what had reached us by then; absent: all that is known now")
+]
+
+
+@router.get("/{account_id}/statement", response_model=StatementOut, summary="What is owed, and why", responses=READ)
 async def get_statement(
-    account_id: CoreId, caller: CaseReader, deps: Deps, request: Request, currency: Currency | None = None
+    account_id: CoreId,
+    caller: CaseReader,
+    deps: Deps,
+    request: Request,
+    *,
+    currency: Currency | None = None,
+    on: On = None,
+    known_at: KnownAt = None,
+    entries: Annotated[bool, Query(description="Say how it came about; false: only the figures")] = True,
 ) -> Response:
-    """What is owed by component and by due, and what brings the account current on the customer's date."""
-    lines = []
-    for owed in await view.load_owed(deps.pool, account_id, scope_of(caller)):
-        if currency in (None, owed.account.currency):
-            policy = await policy_of(deps, owed.policy_version)
-            today = local_date(owed.now, zone_of(owed.time_zone, policy))
-            lines.append(asdict(statement_of(owed.account, policy, owed.now, today)))
-    if not lines:
-        raise _no_such_account()
-    return document(request, {"account_id": account_id, "currencies": lines})
+    """What is owed by component and by due, what brings the account current, and how the debt came about.
+
+    A past day is told as it was, by all that is known now: a payment that came late counts from the day it is for. With
+    ``known_at`` it is told as we knew it, and that answer never changes. A day to come says what is due by then if
+    nothing more happens. Of disputed amounts nothing is asked."""
+    found = await statements_of(deps, caller, account_id, Asked(currency, on, known_at, entries=entries))
+    return document(request, as_json(account_id, found))
+
+
+class Pdf(Response):
+    media_type = "application/pdf"
+
+
+_PDF: dict[int | str, dict[str, Any]] = READ | {
+    200: {
+        "description": "The document; the same bytes for the same figures",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.get(
+    "/{account_id}/statement.pdf",
+    response_class=Pdf,
+    summary="The statement as a document for the customer",
+    responses=_PDF,
+)
+async def get_statement_document(
+    account_id: CoreId,
+    caller: CaseReader,
+    deps: Deps,
+    request: Request,
+    *,
+    language: Annotated[Literal["zh-CN", "en"] | None, Query(description="Absent: the customer's own")] = None,
+    currency: Currency | None = None,
+    on: On = None,
+    known_at: KnownAt = None,
+    entries: Annotated[bool, Query(description="Say how it came about; false: only the figures")] = True,
+) -> Response:
+    """The figures of the statement as PDF, a page or more for each currency. The name is masked; that somebody made the
+    document is on the audit trail before it leaves."""
+    found = await statements_of(deps, caller, account_id, Asked(currency, on, known_at, entries=entries))
+    return await answer_document(deps, caller, request, found, language)
 
 
 @router.get("/{account_id}/history", response_model=Page[HistoryEntry], summary="What was reported, and every bucket")

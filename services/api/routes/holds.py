@@ -21,7 +21,7 @@ from shared.adapters.postgres.views import holds as view
 from shared.application import holds
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
-from shared.domain.hold import HoldKind
+from shared.domain.hold import DisputedPart, HoldKind
 
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such customer or account"}}
 router = noun_router("holds")
@@ -42,6 +42,7 @@ async def place_hold(body: HoldIn, caller: Holder, deps: Deps, once: Idempotent)
             kind=HoldKind(body.kind),
             reason=body.reason,
             ends_at=body.ends_at,
+            disputed=None if body.disputed is None else DisputedPart(**body.disputed.model_dump()),
         )
         await holds.place_hold(tx, new, caller)
         content, version = await _seen(tx.conn, new.hold_id, caller)

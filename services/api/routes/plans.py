@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
 from services.api.deps import ApiDeps, Deps
 from services.api.etags import ExpectedVersion, etag
-from services.api.fields import Text
+from services.api.fields import Day, Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
+from services.api.plan_standing import no_such_plan, standing_on
 from services.api.plan_wire import agreed, asked, quoted, shown
 from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json, created
@@ -22,7 +23,6 @@ from shared.adapters.postgres.views import plans as view
 from shared.application.plans import PlanDesk, ProposalAsked
 from shared.application.principal import Principal, Role
 from shared.application.quoting import quote_plan
-from shared.application.refusals import NotFound
 
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such customer"}}
 router = noun_router("plans")
@@ -63,6 +63,27 @@ async def get_plan(plan_id: UUID, caller: CaseReader, deps: Deps, request: Reque
     """With its instalments, and how far it was when it was last judged."""
     content, version = await _seen(deps.pool, plan_id, caller)
     return document(request, content, version=version)
+
+
+@router.get(
+    "/{plan_id}/standing",
+    response_model=schema.PlanStandingOut,
+    summary="How each instalment of a plan stands",
+    responses=READ,
+)
+async def get_plan_standing(
+    plan_id: UUID,
+    caller: CaseReader,
+    deps: Deps,
+    request: Request,
+    on: Annotated[Day | None, Query(description="The customer's day, at most 366 days ahead; today")] = None,
+) -> Response:
+    """What of each instalment is covered, open and late at the end of the day, and what would end the plan on it. By
+    all payments known now; on a day to come as if nothing more came in."""
+    found = await view.get_plan_with_money(deps.pool, plan_id, scope_of(caller))
+    if found is None:
+        raise no_such_plan()
+    return document(request, await standing_on(deps, found, on))
 
 
 @router.get("", response_model=Page[schema.PlanOut], summary="List plans")
@@ -116,5 +137,5 @@ async def _answer(conn: Any, plan_id: UUID, caller: Principal) -> Response:
 async def _seen(conn: Any, plan_id: UUID, caller: Principal) -> tuple[dict[str, Any], int]:
     found = await view.get_plan(conn, plan_id, scope_of(caller))
     if found is None:
-        raise NotFound("There is no such plan, or it is not among yours.")
+        raise no_such_plan()
     return shown(found[0]), found[1]

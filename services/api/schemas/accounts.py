@@ -76,30 +76,6 @@ class AccountSearch(BaseModel):
     status: AccountStatus | None = None
 
 
-class StatementLine(BaseModel):
-    """What is owed in one currency. ``to_bring_current`` covers every due whose date has come."""
-
-    account_id: str
-    currency: str
-    as_of: datetime
-    cutoff_at: datetime
-    estimated: bool
-    reported: Balances
-    owed: Balances = Field(description="Reported, less what was paid since, in the order of the policy")
-    credit: int = Field(description="Paid beyond all that was reported")
-    dues: list[Due]
-    past_due: int
-    to_bring_current: int
-    oldest_due: date | None
-    days_past_due: int
-    bucket: str
-
-
-class StatementOut(BaseModel):
-    account_id: str
-    currencies: list[StatementLine]
-
-
 class HistoryEntry(BaseModel):
     """A report as it was received (``kind`` snapshot), or a bucket entered (``kind`` bucket)."""
 

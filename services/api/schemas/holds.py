@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.fields import Instant, Text
+from services.api.limits import Currency, MinorUnits
 from services.api.schemas.codes import ReasonCode
 
 HoldKindName = Literal[
@@ -28,6 +29,17 @@ HoldKindName = Literal[
     "legal_only",
     "manual",
 ]
+
+
+class DisputedPart(BaseModel):
+    """An amount of one part of what is owed. Payments leave it out while the hold stands, at most what is owed of it;
+    minimum payments stay as the bank asks for them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: Currency
+    component: Literal["principal", "interest", "fees", "penalty"]
+    amount: Annotated[MinorUnits, Field(gt=0)]
 
 
 class HoldIn(BaseModel):
@@ -50,6 +62,9 @@ class HoldIn(BaseModel):
     account_id: Text | None = Field(default=None, description="Only this account; absent: the customer")
     kind: HoldKindName = Field(description="complaint and plan are placed by their own process, not here")
     reason: ReasonCode
+    disputed: DisputedPart | None = Field(
+        default=None, description="With kind dispute on one account: which amount is disputed"
+    )
     ends_at: Instant | None = Field(default=None, description="Ends by itself then; absent: until released")
 
 
@@ -63,6 +78,7 @@ class HoldOut(BaseModel):
     account_id: str | None
     kind: HoldKindName
     reason: str
+    disputed: DisputedPart | None
     origin: str | None = Field(description="Id of the complaint or plan that placed it")
     placed_at: datetime
     placed_by: str

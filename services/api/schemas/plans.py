@@ -202,6 +202,41 @@ class PlanOut(BaseModel):
     row_version: int
 
 
+class InstalmentStandingOut(BaseModel):
+    """``paid`` of ``amount``, ``open`` what is left of it; ``late`` is the same once its days of grace are over."""
+
+    number: int
+    due_on: date
+    amount: int
+    paid: int
+    open: int
+    late: int
+    covered_on: date | None
+    state: Literal["early", "on_time", "late", "upcoming", "due", "missed"]
+
+
+class CurrencyStandingOut(BaseModel):
+    currency: str
+    received: int
+    instalments: list[InstalmentStandingOut]
+    covered: int = Field(description="So many instalments, from the first")
+    missed: int
+    overdue: int
+    left: int
+    payoff: int | None = Field(description="Ends the plan on this day; null for a plan that is not in force")
+    waived: int = Field(description="Interest and fees that an early end leaves unasked")
+    over: int
+
+
+class PlanStandingOut(BaseModel):
+    """How a plan stands at the end of a day."""
+
+    plan_id: UUID
+    state: PlanStateName = Field(description="As the plan stands today")
+    on: date
+    currencies: list[CurrencyStandingOut]
+
+
 class PlanCancellation(BaseModel):
     reason: ReasonCode
 

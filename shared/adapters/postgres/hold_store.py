@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +12,19 @@ from shared.adapters.postgres.session import Session
 from shared.adapters.postgres.views.clauses import Where
 from shared.application.holds import HoldOnFile
 from shared.application.principal import Principal
-from shared.domain.hold import HoldKind
+from shared.domain.hold import DisputedPart, HoldKind
 
 _COLUMNS = """h.hold_id, h.customer_id, h.account_id, h.kind, h.reason, h.origin, h.placed_at, h.ends_at,
-    h.released_at, h.placed_by, h.row_version"""
+    h.released_at, h.placed_by, h.row_version, h.disputed"""
 
 
 class HoldTables(Session):
     async def add_hold(self, hold: HoldOnFile) -> None:
         await self.conn.execute(
             """
-            insert into holds (hold_id, customer_id, account_id, kind, reason, origin, placed_at, ends_at, placed_by)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            insert into holds (hold_id, customer_id, account_id, kind, reason, origin, placed_at, ends_at, placed_by,
+                disputed)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             """,
             hold.hold_id,
             hold.customer_id,
@@ -33,7 +35,17 @@ class HoldTables(Session):
             hold.placed_at,
             hold.ends_at,
             hold.placed_by,
+            None if hold.disputed is None else asdict(hold.disputed),
         )
+
+    async def has_currency(self, customer_id: str, account_id: str, currency: str) -> bool:
+        found: bool = await self.conn.fetchval(
+            "select exists (select from accounts where account_id = $1 and currency = $2 and customer_id = $3)",
+            account_id,
+            currency,
+            customer_id,
+        )
+        return found
 
     async def find_hold(self, hold_id: UUID, who: Principal) -> HoldOnFile | None:
         where = Where().add("h.hold_id = {}", hold_id).sees_customer("h.customer_id", scope_of(who))
@@ -57,4 +69,5 @@ class HoldTables(Session):
 
 
 def _read(row: Any) -> HoldOnFile:
-    return HoldOnFile(*(*row[:3], HoldKind(row[3]), *row[4:]))
+    disputed = None if row[11] is None else DisputedPart(**row[11])
+    return HoldOnFile(*(*row[:3], HoldKind(row[3]), *row[4:11], disputed))

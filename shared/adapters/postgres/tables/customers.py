@@ -13,6 +13,7 @@ from shared.adapters.postgres.tables.columns import (
     digest,
     flag,
     instant,
+    json,
     number,
     one_of,
     row_version,
@@ -88,6 +89,8 @@ class PreferenceRow(Table, table=True):
 
 
 class HoldRow(Table, table=True):
+    """``disputed``: the amount of one part that the customer disputes, ``{currency, component, amount}``."""
+
     __tablename__ = "holds"
     __table_args__ = (
         Index(None, "customer_id"),
@@ -99,6 +102,7 @@ class HoldRow(Table, table=True):
     account_id: str | None = words(null=True)
     kind: str = words()
     reason: str = words()
+    disputed: Any = json(null=True)
     origin: str | None = words(null=True)
     placed_at: Any = instant()
     ends_at: Any = instant(null=True)

@@ -1,15 +1,12 @@
-"""Accounts: as they stand, over time, and as the statement needs them."""
+"""Accounts: as they stand, and over time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from shared.adapters.postgres.book_store import read_account
 from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Listed, Scope, Where, page
-from shared.domain.account import Account
 
 # While in M0 nothing is past due: the bucket knows the grace of the policy it was judged by.
 _COLUMNS = f"""
@@ -26,11 +23,6 @@ _SOURCE = "accounts a join customers u on u.customer_id = a.customer_id"
 _DUES = """
     coalesce((select json_agg(json_build_object('due_date', due->0, 'minimum_due', due->1, 'unpaid', due->2))
               from jsonb_array_elements(a.dues) due), '[]'::json) as dues
-"""
-_WHOLE = """
-    account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal, interest,
-    fees, penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status, closed_reason,
-    closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
 """
 
 
@@ -112,30 +104,3 @@ async def account_visible(conn: Any, account_id: str, scope: Scope) -> bool:
     where = Where().sees_customer("a.customer_id", scope).add("a.account_id = {}", account_id)
     found: bool = await conn.fetchval(f"select exists (select from accounts a {where})", *where.args)  # noqa: S608
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """An account with what else its statement takes: the policy of the open case, the customer's zone, the instant."""
-
-    account: Account
-    policy_version: int | None
-    time_zone: str | None
-    now: datetime
-
-
-async def load_owed(conn: Any, account_id: str, scope: Scope) -> list[Owed]:
-    """The account in each of its currencies, by currency."""
-    where = Where().sees_customer("a.customer_id", scope).add("a.account_id = {}", account_id)
-    columns = ", ".join("a." + name.strip() for name in _WHOLE.split(","))
-    rows = await conn.fetch(
-        "\n".join(
-            (
-                f"select {columns}, c.policy_version, u.time_zone, {BUSINESS_NOW}",
-                f"from {_SOURCE} left join cases c on c.customer_id = a.customer_id and c.state = 'open'",
-                f"{where} order by a.currency",
-            )
-        ),
-        *where.args,
-    )
-    return [Owed(read_account(row), row[25], row[26], row[27]) for row in rows]

@@ -11,7 +11,7 @@ from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Listed, Scope, 
 
 _IN_FORCE = f"(h.released_at is null and (h.ends_at is null or h.ends_at > {BUSINESS_NOW}))"
 _COLUMNS = """
-    h.hold_id, h.customer_id, h.account_id, h.kind, h.reason, h.origin, h.placed_at, h.placed_by, h.ends_at,
+    h.hold_id, h.customer_id, h.account_id, h.kind, h.reason, h.disputed, h.origin, h.placed_at, h.placed_by, h.ends_at,
     h.released_at, h.released_by, h.row_version
 """
 
