@@ -40,6 +40,7 @@ TAGS = {
     "holds": "Who is to be left in peace",
     "promises": "What was promised to be paid, and whether it was",
     "contact-permits": "May this person be contacted now, and if not, why",
+    "contact-rules": "What may be said to whom and when: the rules in force, and the bank's own over them",
     "contact-attempts": "Contacts that people and diallers made",
     "contact-hours": "Hours that people agreed to or asked for",
     "limitation-entries": "What interrupts or suspends the time in which claims can be brought",

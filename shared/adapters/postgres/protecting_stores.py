@@ -8,6 +8,7 @@ from shared.adapters.postgres.contact_store import ContactTables
 from shared.adapters.postgres.hold_store import HoldTables
 from shared.adapters.postgres.limitation_store import LimitationTables
 from shared.adapters.postgres.preference_store import PreferenceTables
+from shared.adapters.postgres.rule_store import RuleTables
 from shared.adapters.postgres.third_party_store import ThirdPartyTables
 
 
@@ -19,5 +20,6 @@ class ProtectingTables(
     ContactHoursTables,
     ThirdPartyTables,
     LimitationTables,
+    RuleTables,
 ):
     """All of it on one connection and transaction."""

@@ -188,6 +188,10 @@ a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
 APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
+OVERLAY = {"jurisdiction": "HK", "from": "2030-01-01", "reason": "evenings are long",
+           "changes": [{"rule": "hk-hours", "parameters": {"from": "20:00"}}]}  # fmt: skip
+OVERLAY_AT = "/v1/contact-rules/overlays/{overlay_id}"
+an_overlay = made("/v1/contact-rules/overlays", "overlay_id", OVERLAY)
 SUIT = {"account_id": "A2", "kind": "suit", "at": "2026-06-30T10:00:00+08:00", "proof": "court/2026/17"}
 ENTRY_AT = "/v1/limitation-entries/{entry_id}"
 a_suit = made("/v1/limitation-entries", "entry_id", SUIT)
@@ -246,6 +250,14 @@ HAPPY: dict[str, Happy] = {
     "listDeadLetters": Happy(R.OPERATIONS),
     "replayDeadLetter": Happy(R.OPERATIONS, a_dead_letter, REASON),
     "discardDeadLetter": Happy(R.OPERATIONS, a_dead_letter, REASON),
+    "listContactRules": Happy(R.COLLECTOR),
+    "getContactRules": Happy(R.COLLECTOR, fixed(jurisdiction="CN"), query={"at": "2026-07-06T12:00:00+08:00"}),
+    "listContactOverlays": Happy(R.AUDITOR, query={"state": "proposed"}),
+    "proposeContactOverlay": Happy(R.SUPERVISOR, body=OVERLAY),
+    "getContactOverlay": Happy(R.AUDITOR, an_overlay),
+    "tryContactOverlay": Happy(R.COMPLIANCE, an_overlay, query={"limit": "10"}),
+    "signContactOverlay": Happy(R.COMPLIANCE, an_overlay, REASON, edits=OVERLAY_AT, subject="sun.lei"),
+    "withdrawContactOverlay": Happy(R.COMPLIANCE, an_overlay, REASON, edits=OVERLAY_AT),
     "listAudit": Happy(R.AUDITOR),
     "getAuditHead": Happy(R.COMPLIANCE),
     "receiveEvents": Happy(
