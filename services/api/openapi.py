@@ -30,6 +30,7 @@ TAGS = {
     "follow-ups": "Steps of the ladder: planned, put off, called off",
     "messages": "What was, is and will be said to whom",
     "templates": "The texts of messages",
+    "template-findings": "Approved texts that a rule objects to by now",
     "policies": "The rules that ladders and buckets follow",
     "ops": "Queues, workers, providers, and events that were given up",
     "audit": "Who saw or decided what, and why",

@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.releases import release_packs
+from shared.adapters.postgres.releases import release_packs, release_texts
 from shared.adapters.postgres.shelf import Shelf, seed
 from shared.domain.contact_rules import parse_rules
 from shared.domain.document import DocumentError
+from shared.domain.templates import Template
 from tests.domain.seeds import china_pack
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
@@ -87,3 +88,17 @@ async def test_a_pack_that_does_not_bear_it_is_refused_and_the_old_one_stays(poo
     with pytest.raises(DocumentError, match=where):
         await release(pool, pack)
     assert (await in_force(pool)).version != 99
+
+
+@pytest.mark.parametrize(("wrote", "state"), [("zhao.min", "draft"), ("seed", "approved")])
+async def test_a_text_that_ships_does_not_replace_one_of_the_banks_own(pool, wrote, state):
+    await pool.execute(
+        "update templates set created_by = $1 where key = 'overdue-first' and language = 'en' and channel = 'sms'",
+        wrote,
+    )
+    body = "【{{ bank }}】Card {{ card_last4 }}: {{ past_due }}. {{ hotline }} {{ opt_out }}"
+    used = ("bank", "card_last4", "hotline", "opt_out", "past_due")
+    async with pool.acquire() as conn, conn.transaction():
+        newer = Template("overdue-first", 2, "en", "sms", "dunning", None, body, used)
+        await release_texts(conn, [newer], AT, "seed")
+    assert await pool.fetchval("select state from templates where key = 'overdue-first' and version = 2") == state

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import asyncpg
 import yaml
 
-from shared.adapters.postgres.releases import release_packs
+from shared.adapters.postgres.releases import release_packs, release_texts
 from shared.application.judging import UnknownVersion
 from shared.domain.calendar import BusinessCalendar, parse_calendar
 from shared.domain.contact_packs import gather
@@ -55,18 +55,7 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
         " on conflict do nothing",
         [(calendar.name, calendar.version, document, at) for document, calendar in calendars],
     )
-    await conn.executemany(
-        """
-        insert into arrears.templates
-            (key, language, channel, version, purpose, subject, body, variables, state, created_at, created_by)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 'approved', $9, $10)
-        on conflict do nothing
-        """,
-        [
-            (t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, list(t.variables), at, SEEDED_BY)
-            for t in templates
-        ],
-    )
+    await release_texts(conn, templates, at, SEEDED_BY)
     await release_packs(conn, rules, at, SEEDED_BY)
 
 
@@ -177,7 +166,10 @@ class Shelf:
             from arrears.templates where state = 'approved' order by key, language, channel, version desc
             """
         )
-        self._templates = {(row[0], row[2], row[3]): Template(*(*row[:7], tuple(row[7]))) for row in rows}
+        found = {(row[0], row[2], row[3]): Template(*(*row[:7], tuple(row[7]))) for row in rows}
+        # What is the same stays the same object: who has made something of it knows it by that.
+        self._templates = {key: known if (known := self._templates.get(key)) == text else text
+                           for key, text in found.items()}  # fmt: skip
 
     async def _refresh_rules(self, conn: Any) -> None:
         rows = await conn.fetch(

@@ -39,8 +39,14 @@ class PolicyRow(Table, table=True):
 
 
 class TemplateRow(Table, table=True):
+    """One text in one language for one channel. ``jurisdictions`` are those whose rules it was written for; what ships
+    with a version is approved by nobody."""
+
     __tablename__ = "templates"
-    __table_args__ = (one_of("state", "draft", "approved", "retired"),)
+    __table_args__ = (
+        one_of("state", "draft", "review", "approved", "retired"),
+        holds_true("two_people", "approved_by is distinct from created_by"),
+    )
 
     key: str = words(pk=True)
     language: str = words(pk=True)
@@ -50,9 +56,19 @@ class TemplateRow(Table, table=True):
     subject: str | None = words(null=True)
     body: str = words()
     variables: Any = json()
+    jurisdictions: Any = json(default="""'["CN"]'::jsonb""")
     state: str = words()
     created_at: Any = instant()
     created_by: str = words()
+    submitted_by: str | None = words(null=True)
+    submitted_at: Any = instant(null=True)
+    approved_by: str | None = words(null=True)
+    approved_at: Any = instant(null=True)
+    approved_reason: str | None = words(null=True)
+    retired_by: str | None = words(null=True)
+    retired_at: Any = instant(null=True)
+    retired_reason: str | None = words(null=True)
+    row_version: int = row_version()
 
 
 class RuleSetRow(Table, table=True):
