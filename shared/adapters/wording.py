@@ -9,7 +9,10 @@ from typing import Protocol
 
 from shared.adapters.rendering import MessageTemplate, Renderer, RenderError
 from shared.application.sending_desk import Desk, Spoken, Text, WordingError
+from shared.application.template_life import as_draft
+from shared.domain.contact import RuleSet
 from shared.domain.money import minor_digits
+from shared.domain.template_lint import lint_text
 from shared.domain.templates import VARIABLES, Template
 
 FALLBACK_LANGUAGES = ("zh-CN", "en")
@@ -19,6 +22,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class TemplateShelf(Protocol):
+    def rules(self, jurisdiction: str) -> RuleSet | None: ...
+
     def template(self, key: str, language: str, channel: str) -> Template | None: ...
 
 
@@ -30,17 +35,36 @@ class TemplateWording:
         self._renderer = renderer
         self._bank = bank
         self._hotline = hotline
+        self._read: dict[
+            tuple[int, str, date], tuple[Template, str | None]
+        ] = {}  # by the text's identity, which the value keeps alive
         self._renderable: dict[int, tuple[Template, MessageTemplate]] = {}  # by identity, which the first keeps alive
 
     def compose(self, template: str, channel: str, desk: Desk, today: date, spoken: Spoken | None = None) -> Text:
         found = self._find(template, channel, desk.language)
         if found is None:
             raise WordingError(f"no approved text of {template} for {channel} in {desk.language}")
+        broken = self._broken(found, desk.jurisdiction, today)
+        if broken is not None:
+            raise WordingError(f"{found.key} v{found.version} in {found.language} breaks {broken}")
         try:
             rendered = self._renderer.render(self._made(found), self._values(found.language, desk, today, spoken))
         except RenderError as error:
             raise WordingError(str(error)) from None
         return Text(rendered.subject, rendered.body, found.version)
+
+    def _broken(self, template: Template, jurisdiction: str | None, today: date) -> str | None:
+        """A rule of the customer's place that an approved text breaks since it was changed; None for a good one."""
+        rules = None if jurisdiction is None else self._shelf.rules(jurisdiction)
+        if rules is None:
+            return None
+        key = (id(template), rules.hash, today)
+        if key not in self._read:
+            if len(self._read) >= MOST_KEPT:
+                self._read.clear()
+            found = lint_text(as_draft(template), rules.texts, today)
+            self._read[key] = (template, found[0].rule_id if found else None)
+        return self._read[key][1]
 
     def _made(self, template: Template) -> MessageTemplate:
         known = self._renderable.get(id(template))

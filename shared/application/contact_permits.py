@@ -106,6 +106,7 @@ class PermitDesk:
         contact = asked.contact
         book, _ = await open_customer(tx, contact.customer_id, who)
         await check_contact(tx, contact)
+        await self._shelf.attend(tx)
         (desk,) = await tx.load_desks(book)
         rules = None if desk.jurisdiction is None else self._shelf.rules(desk.jurisdiction)
         if rules is None:

@@ -176,6 +176,7 @@ class Limitations:
 
     async def refuse_barred(self, tx: LimitationStore, customer_id: str) -> None:
         """Raises Conflict when a claim on the customer can not be brought any more, and nobody approved steps on it."""
+        await self._shelf.attend(tx)
         for claim in (await tx.claims(await tx.overdue_accounts(customer_id))).values():
             clock = self.clock(claim, tx.now)
             if clock is not None and not claim.approved and clock.barred_on(local_date(tx.now, self.zone(claim))):
@@ -188,6 +189,7 @@ class Limitations:
     async def look(self, tx: LimitationStore, book: Book, timers: Sequence[DueTimer]) -> None:
         """Warn of what will be barred, each date once, and look again in a month, or on the next date to warn on."""
         await tx.load_cases(book)
+        await self._shelf.attend(tx)
         claims = await tx.claims([_account(timer) for timer in timers])
         due: dict[tuple[str, date], tuple[ClaimOnFile, LimitationClock]] = {}
         for timer in timers:

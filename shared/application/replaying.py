@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +84,54 @@ def under(stored: Stored, rules: RuleSet) -> Otherwise | None:
         return None
     fired = tuple(one.rule_id for one in decision.fired)
     return Otherwise(stored, written["outcome"], decision.outcome.value, fired)
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What other rules would have made of a past question. ``word``: ``blocked``, ``deferred`` (it was allowed),
+    ``allowed``, ``eased`` (it would only have had to wait) or ``moved`` (to another instant). ``rule_ids`` are the
+    rules that make the difference."""
+
+    stored: Stored
+    word: str
+    before: str
+    after: str
+    until: str | None
+    rule_ids: tuple[str, ...]
+
+
+_WORDS = {
+    ("allow", "forbid"): "blocked",
+    ("defer", "forbid"): "blocked",
+    ("allow", "defer"): "deferred",
+    ("forbid", "defer"): "eased",
+    ("forbid", "allow"): "allowed",
+    ("defer", "allow"): "allowed",
+}
+
+
+def consequences(stored: Sequence[Stored], now: RuleSet, then: RuleSet) -> tuple[list[Consequence], int]:
+    """Ask past questions, each of the facts as they were, of the rules in force and of rules that are proposed; where
+    the answers differ, and how many records could not be read."""
+    found, unreadable = [], 0
+    for each in stored:
+        try:
+            proposal = proposal_from_document({"customer_id": each.customer_id, **each.decision["proposal"]})
+            facts = facts_from_document(each.decision["facts"])
+        except (DocumentError, KeyError, TypeError):
+            unreadable += 1
+            continue
+        before, after = decide(proposal, facts, now), decide(proposal, facts, then)
+        word = _WORDS.get((before.outcome.value, after.outcome.value))
+        if word is None and before.until != after.until:
+            word = "moved"
+        if word is None:
+            continue
+        said, says = [one.rule_id for one in before.fired], [one.rule_id for one in after.fired]
+        apart = (
+            [rule for rule in says if rule not in said] or [rule for rule in said if rule not in says] or says or said
+        )
+        found.append(
+            Consequence(each, word, before.outcome.value, after.outcome.value, _instant(after.until), tuple(apart))
+        )
+    return found, unreadable

@@ -48,6 +48,9 @@ log = structlog.get_logger(__name__)
 
 
 class RuleShelf(PolicyShelf, Protocol):
+    async def attend(self, tx: Any) -> None:
+        """Look, once a transaction, whether other rules or texts were released, and have them on hand."""
+
     def rules(self, jurisdiction: str) -> RuleSet | None: ...
 
 
@@ -149,6 +152,7 @@ class Sender:
             await tx.claim_due_messages(book, limit, closed)
             if not book.customers:
                 return []
+            await self._shelf.attend(tx)
             changes, rulings = SendingChanges(in_hand=in_hand), Rulings(book.now)
             desks = await tx.load_desks(book)
             await leave_out_known(tx, book, desks)  # however long ago the restore: some wait long for their turn

@@ -150,7 +150,12 @@ async def _one_allowance_for_all(database: Database, out: Outbound) -> None:
     pack = {**pack, "name": "cn-test", "rules": [*kept, ALL_CHANNELS]}
     owner = await asyncpg.connect(database.owner_dsn, server_settings={"search_path": SCHEMA})
     await owner.execute(
-        "insert into rule_sets (hash, jurisdiction, document, loaded_at) values ($1, 'CN', $2::jsonb, '2030-01-01')",
+        """
+        with kept as (insert into rule_sets (hash, jurisdiction, document, loaded_at)
+            values ($1, 'CN', $2::jsonb, '2030-01-01'))
+        insert into releases (kind, subject, rule_set, released_at, released_by)
+        values ('rules', 'CN', $1, '2030-01-01', 'test')
+        """,
         _hash(pack),
         json.dumps(pack, default=str),
     )

@@ -85,6 +85,7 @@ async def explain_next_action(case_id: UUID, caller: CaseReader, deps: Deps) -> 
     """The step to come, the steps passed over and why, the holds in force, and what the contact rules say of it."""
     await _seen(deps, case_id, caller)
     async with deps.work() as tx:
+        await deps.shelf.attend(tx)
         loaded = await load_case(tx, case_id)
     if loaded is None:
         raise _no_such_case()

@@ -43,6 +43,7 @@ async def get_limitation(account_id: CoreId, caller: CaseReader, deps: Deps, req
     async with deps.work() as tx:
         if await tx.owner_seen(account_id, caller) is None:
             raise NotFound("There is no such account, or it is not among yours.")
+        await deps.shelf.attend(tx)
         claim = (await tx.claims([account_id])).get(account_id)
         desk = Limitations(deps.shelf)
         clock = None if claim is None else desk.clock(claim, tx.now)

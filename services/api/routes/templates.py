@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fastapi import Response
 
 from services.api.deps import Deps
@@ -13,7 +11,7 @@ from services.api.paging import Page, Paging
 from services.api.reading import Reader, answer_page
 from services.api.responses import Json
 from services.api.routing import noun_router
-from services.api.schemas.policies import Channel, Language, PreviewIn, PreviewOut, TemplateOut
+from services.api.schemas.policies import Channel, Language, PreviewIn, PreviewOut, TemplateOut, TemplateState
 from shared.adapters.postgres.views import policies as view
 from shared.adapters.rendering import MessageTemplate, RenderError
 from shared.application.refusals import FieldError, Invalid, NotFound
@@ -21,8 +19,6 @@ from shared.domain.contact import Purpose
 from shared.domain.templates import SAMPLE_VALUES, sms_units
 
 router = noun_router("templates")
-
-TemplateState = Literal["draft", "approved", "retired"]
 
 
 @router.get("", response_model=Page[TemplateOut], summary="List templates")

@@ -8,6 +8,8 @@ from shared.adapters.postgres.contact_store import ContactTables
 from shared.adapters.postgres.hold_store import HoldTables
 from shared.adapters.postgres.limitation_store import LimitationTables
 from shared.adapters.postgres.preference_store import PreferenceTables
+from shared.adapters.postgres.rule_store import RuleTables
+from shared.adapters.postgres.template_store import TemplateTables
 from shared.adapters.postgres.third_party_store import ThirdPartyTables
 
 
@@ -19,5 +21,7 @@ class ProtectingTables(
     ContactHoursTables,
     ThirdPartyTables,
     LimitationTables,
+    RuleTables,
+    TemplateTables,
 ):
     """All of it on one connection and transaction."""

@@ -15,18 +15,23 @@ _NEWEST = """
     select about, key, customer_id, decision::text from (
         (select 'message' as about, message_id::text as key, customer_id, decision, updated_at as at from messages
          where decision ? 'proposal' and ($1::timestamptz is null or updated_at >= $1)
+           and ($3::text is null or split_part(split_part(decision ->> 'rule_set', '@', 1), '+', 1) = $3)
          order by updated_at desc, message_id limit $2)
         union all
         (select 'permit', permit_id::text, customer_id, decision, asked_at from contact_permits
-         where $1::timestamptz is null or asked_at >= $1
+         where ($1::timestamptz is null or asked_at >= $1)
+           and ($3::text is null or split_part(split_part(decision ->> 'rule_set', '@', 1), '+', 1) = $3)
          order by asked_at desc, permit_id limit $2)
     ) newest order by at desc, key limit $2
 """
 
 
-async def newest_decisions(conn: Any, limit: int, *, since: datetime | None = None) -> list[Stored]:
-    """At most ``limit`` decisions of messages and permits, the newest first, from ``since`` (business time) on."""
-    rows = await conn.fetch(_NEWEST, since, limit)
+async def newest_decisions(
+    conn: Any, limit: int, *, since: datetime | None = None, pack: str | None = None
+) -> list[Stored]:
+    """At most ``limit`` decisions of messages and permits, the newest first, from ``since`` (business time) on;
+    ``pack``: those under rules of this name, whatever the bank had laid over them."""
+    rows = await conn.fetch(_NEWEST, since, limit, pack)
     return [Stored(row[0], row[1], row[2], orjson.loads(row[3])) for row in rows]
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import yaml
 
+from shared.adapters.postgres.releases import release_packs, release_texts
 from shared.application.judging import UnknownVersion
 from shared.domain.calendar import BusinessCalendar, parse_calendar
 from shared.domain.contact_packs import gather
@@ -30,6 +31,8 @@ from shared.domain.templates import Template, parse_templates
 SEEDS = Path(__file__).parents[2]  # shared/
 SEEDED_BY = "seed"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
+
+_NEWEST = "select coalesce(max(release), 0) from arrears.releases"
 
 TemplateKey = tuple[str, str, str]
 """(key, language, channel)"""
@@ -52,23 +55,8 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
         " on conflict do nothing",
         [(calendar.name, calendar.version, document, at) for document, calendar in calendars],
     )
-    await conn.executemany(
-        """
-        insert into arrears.templates
-            (key, language, channel, version, purpose, subject, body, variables, state, created_at, created_by)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 'approved', $9, $10)
-        on conflict do nothing
-        """,
-        [
-            (t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, list(t.variables), at, SEEDED_BY)
-            for t in templates
-        ],
-    )
-    await conn.executemany(
-        "insert into arrears.rule_sets (hash, jurisdiction, document, loaded_at) values ($1, $2, $3, $4)"
-        " on conflict do nothing",
-        [(pack.hash, pack.jurisdiction, document, at) for document, pack in rules],
-    )
+    await release_texts(conn, templates, at, SEEDED_BY)
+    await release_packs(conn, rules, at, SEEDED_BY)
 
 
 async def seed_documents(dsn: str) -> None:
@@ -112,6 +100,13 @@ def _document(path: Path, _changed_at: int) -> Mapping[str, Any]:
     return document
 
 
+class Released(Protocol):
+    """An open transaction, as far as the shelf has to know it."""
+
+    @property
+    def conn(self) -> Any: ...
+
+
 class Shelf:
     """The parsed documents. Give it the pool that ``renew`` may read from; without one only ``refresh`` fills it."""
 
@@ -123,6 +118,7 @@ class Shelf:
         self._timetables: dict[int, Timetable] = {}
         self._templates: dict[TemplateKey, Template] = {}
         self._rules: dict[str, RuleSet] = {}
+        self._release = 0
 
     async def renew(self) -> None:
         """Read again on a connection of our own."""
@@ -131,6 +127,7 @@ class Shelf:
 
     async def refresh(self, conn: Any) -> None:
         """Read what the database holds. Documents of a known hash or version are not parsed a second time."""
+        release = await conn.fetchval(_NEWEST)  # first: what is released while we read is looked at again
         policies = await conn.fetch(
             "select version, document, sha256, state from arrears.policies where state <> 'draft'"
         )
@@ -144,6 +141,12 @@ class Shelf:
         await self._refresh_calendars(conn)
         await self._refresh_templates(conn)
         await self._refresh_rules(conn)
+        self._release = release
+
+    async def attend(self, tx: Released) -> None:
+        """Ask whether something was released that is not on hand, and if so read it on the caller's transaction."""
+        if await tx.conn.fetchval(_NEWEST) != self._release:
+            await self.refresh(tx.conn)
 
     async def _refresh_calendars(self, conn: Any) -> None:
         rows = await conn.fetch(
@@ -163,12 +166,19 @@ class Shelf:
             from arrears.templates where state = 'approved' order by key, language, channel, version desc
             """
         )
-        self._templates = {(row[0], row[2], row[3]): Template(*(*row[:7], tuple(row[7]))) for row in rows}
+        found = {(row[0], row[2], row[3]): Template(*(*row[:7], tuple(row[7]))) for row in rows}
+        # What is the same stays the same object: who has made something of it knows it by that.
+        self._templates = {key: known if (known := self._templates.get(key)) == text else text
+                           for key, text in found.items()}  # fmt: skip
 
     async def _refresh_rules(self, conn: Any) -> None:
         rows = await conn.fetch(
-            "select distinct on (jurisdiction) jurisdiction, hash, document from arrears.rule_sets"
-            " order by jurisdiction, loaded_at desc, hash"
+            """
+            select s.jurisdiction, s.hash, s.document from (
+                select distinct on (subject) subject, rule_set from arrears.releases
+                where kind = 'rules' order by subject, release desc
+            ) newest join arrears.rule_sets s on s.hash = newest.rule_set
+            """
         )
         for jurisdiction, sha256, document in rows:
             known = self._rules.get(jurisdiction)
@@ -205,6 +215,6 @@ class Shelf:
         return max(map(parse_repayment, _documents(SEEDS / "policies/repayment")), key=lambda each: each.version)
 
     def rules(self, jurisdiction: str) -> RuleSet | None:
-        """The newest contact rules of a jurisdiction (ISO 3166 code); None when it has none, and then nothing is
-        permitted there."""
+        """The contact rules in force in a jurisdiction (ISO 3166 code), the changes that wait for their date included;
+        None when it has none, and then nothing is permitted there."""
         return self._rules.get(jurisdiction)

@@ -191,6 +191,20 @@ def a_granted_permit(office: Office) -> Params:
     return made("/v1/contact-permits", "permit_id", asked)(office)
 
 
+def a_text(*steps: str) -> Callable[[Office], Params]:
+    """A new version of a text, taken through ``steps``."""
+
+    def make(office: Office) -> Params:
+        answer = office.call("POST", "/v1/templates", *EVERYBODY, json=TEXT)
+        assert answer.status_code == 201, answer.text
+        for step in steps:
+            _step(office, answer.headers["location"], step, None)
+        names = ("key", "language", "channel", "version")
+        return {name: str(answer.json()["text"][name]) for name in names}
+
+    return make
+
+
 def noted_case(office: Office) -> Params:
     case = a_case(office)["case_id"]
     note = office.call("POST", f"/v1/cases/{case}/notes", *EVERYBODY, json={"text": "Calls back."}).json()
@@ -237,6 +251,13 @@ APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
 SETTLEMENT_AT = "/v1/settlements/{settlement_id}"
 WAIVER_AT = "/v1/waivers/{waiver_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
+OVERLAY = {"jurisdiction": "HK", "from": "2030-01-01", "reason": "evenings are long",
+           "changes": [{"rule": "hk-hours", "parameters": {"from": "20:00"}}]}  # fmt: skip
+OVERLAY_AT = "/v1/contact-rules/overlays/{overlay_id}"
+an_overlay = made("/v1/contact-rules/overlays", "overlay_id", OVERLAY)
+TEXT = {"key": "happy", "language": "en", "channel": "sms", "purpose": "service", "jurisdictions": ["HK"],
+        "body": "【{{ bank }}】Card {{ card_last4 }} is in order."}  # fmt: skip
+TEXT_AT = "/v1/templates/{key}/{language}/{channel}/{version}"
 SUIT = {"account_id": "A2", "kind": "suit", "at": "2026-06-30T10:00:00+08:00", "proof": "court/2026/17"}
 ENTRY_AT = "/v1/limitation-entries/{entry_id}"
 a_suit = made("/v1/limitation-entries", "entry_id", SUIT)
@@ -287,6 +308,12 @@ HAPPY: dict[str, Happy] = {
     "listTemplates": Happy(R.COLLECTOR, query={"language": "zh-CN"}),
     "getTemplate": Happy(R.COLLECTOR, fixed(key="overdue-first")),
     "previewTemplate": Happy(R.SUPERVISOR, fixed(key="overdue-first"), PREVIEW),
+    "draftText": Happy(R.SUPERVISOR, body=TEXT),
+    "getText": Happy(R.AUDITOR, a_text()),
+    "submitText": Happy(R.COMPLIANCE, a_text(), edits=TEXT_AT),
+    "approveText": Happy(R.COMPLIANCE, a_text("submit"), REASON, edits=TEXT_AT, subject="sun.lei"),
+    "retireText": Happy(R.COMPLIANCE, a_text(), REASON, edits=TEXT_AT),
+    "listTemplateFindings": Happy(R.COMPLIANCE, query={"on": "2026-07-10"}),
     "listPolicies": Happy(R.COLLECTOR),
     "getActivePolicy": Happy(R.COLLECTOR),
     "getPolicy": Happy(R.AUDITOR, fixed(version="1")),
@@ -296,6 +323,14 @@ HAPPY: dict[str, Happy] = {
     "listDeadLetters": Happy(R.OPERATIONS),
     "replayDeadLetter": Happy(R.OPERATIONS, a_dead_letter, REASON),
     "discardDeadLetter": Happy(R.OPERATIONS, a_dead_letter, REASON),
+    "listContactRules": Happy(R.COLLECTOR),
+    "getContactRules": Happy(R.COLLECTOR, fixed(jurisdiction="CN"), query={"at": "2026-07-06T12:00:00+08:00"}),
+    "listContactOverlays": Happy(R.AUDITOR, query={"state": "proposed"}),
+    "proposeContactOverlay": Happy(R.SUPERVISOR, body=OVERLAY),
+    "getContactOverlay": Happy(R.AUDITOR, an_overlay),
+    "tryContactOverlay": Happy(R.COMPLIANCE, an_overlay, query={"limit": "10"}),
+    "signContactOverlay": Happy(R.COMPLIANCE, an_overlay, REASON, edits=OVERLAY_AT, subject="sun.lei"),
+    "withdrawContactOverlay": Happy(R.COMPLIANCE, an_overlay, REASON, edits=OVERLAY_AT),
     "listAudit": Happy(R.AUDITOR),
     "getAuditHead": Happy(R.COMPLIANCE),
     "receiveEvents": Happy(

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.adapters.postgres.views.clauses import Listed, Where, page
+from shared.domain.templates import Template
 
 _POLICY = "p.version, p.name, p.state, p.sha256, p.created_at, p.created_by"
 _TEMPLATE = """
-    t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, t.variables, t.state,
-    t.created_at, t.created_by
+    t.key, t.language, t.channel, t.version, t.purpose, t.subject, t.body, t.variables, t.jurisdictions, t.state,
+    t.created_at, t.created_by, t.submitted_at, t.submitted_by, t.approved_at, t.approved_by, t.approved_reason,
+    t.retired_at, t.retired_by, t.retired_reason, t.row_version
 """
 
 
@@ -42,6 +44,30 @@ async def list_templates(
     where = Where().matching(t__key=key, t__language=language, t__channel=channel, t__purpose=purpose, t__state=state)
     keys = ("t.key", "t.language", "t.channel", "t.version")
     return await page(conn, _TEMPLATE, "templates t", where, keys, after=after, limit=limit, descending=False)
+
+
+async def get_text(conn: Any, key: str, language: str, channel: str, version: int) -> Any:
+    """A row of (JSON text, version of the row), or None."""
+    return await conn.fetchrow(
+        f"select to_json(found), found.row_version from (select {_TEMPLATE} from templates t"  # noqa: S608 - constant
+        " where t.key = $1 and t.language = $2 and t.channel = $3 and t.version = $4) found",
+        key,
+        language,
+        channel,
+        version,
+    )
+
+
+async def approved_texts(conn: Any) -> list[tuple[Template, tuple[str, ...]]]:
+    """Every text in use, with the jurisdictions it was written for, by key, language and channel."""
+    rows = await conn.fetch(
+        """
+        select distinct on (key, language, channel)
+            key, version, language, channel, purpose, subject, body, variables, jurisdictions from templates
+        where state = 'approved' order by key, language, channel, version desc
+        """
+    )
+    return [(Template(*(*row[:7], tuple(row[7]))), tuple(row[8])) for row in rows]
 
 
 async def load_text(conn: Any, key: str, language: str, channel: str, version: int | None) -> Any:
