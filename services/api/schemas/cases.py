@@ -90,9 +90,7 @@ class Candidate(BaseModel):
         description="due_now, next, later, held, not_applicable, already_taken, or the state that is on record"
     )
     reason: str | None
-    gate: list[GateView] = Field(
-        default=[], description="Of a message that is not sent now: each channel, asked at the instant it would be due"
-    )
+    gate: list[GateView] = Field(description="Each channel, asked at the first instant at which the step could happen")
 
 
 class HoldLine(BaseModel):
@@ -127,15 +125,21 @@ class SmallestChange(BaseModel):
 
 
 class GateView(BaseModel):
-    """What the contact rules say of one channel at the instant of a step. ``reason`` when they are not asked."""
+    """What the contact rules say of one channel at ``at``, as they would to a permit asked for by the bank then, should
+    no fact change. What only the asker knows (what a letter holds, how many go on a visit) counts as not known."""
 
     channel: str
+    at: datetime
+    contact_point_id: UUID | None = Field(description="The number or address it is asked of; one in use, if there is")
+    legal_step: str | None = Field(description="As which legal step it is asked")
     earliest: datetime | None = Field(description="First instant at which it is permitted, as things stand")
     lift: SmallestChange | None = Field(description="Where refused: the smallest change of facts that would do")
     outcome: Literal["allow", "defer", "forbid"]
     until: datetime | None
     release: str | None
-    reason: str | None
+    reason: str | None = Field(
+        description="Why, where it is not the rules: there are none, or nothing to reach them by"
+    )
     rule_set: str | None
     fired: list[FiredRule]
 
