@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.application.book import CustomerPage
 from shared.application.foreseeing import foreseen
+from shared.application.holds import releasers
 from shared.application.judging import zone_of
 from shared.application.limitation import ClaimOnFile
 from shared.application.permit_facts import PointOnFile
@@ -17,8 +18,10 @@ from shared.application.planning import CaseFile
 from shared.application.sending import RuleShelf
 from shared.application.sending_desk import Desk, DueMessage, moot
 from shared.domain.case import Case, CaseState
-from shared.domain.follow_up import UNDECIDED, Outlook, Plan, Selection, Timetable, plan, select
+from shared.domain.follow_up import Outlook, Plan, Selection, Stop, plan
+from shared.domain.hold import HoldKind
 from shared.domain.policy import Step
+from shared.domain.prospect import Obstacle, prospects
 
 NEWER_CASE = "a newer case of the customer is followed instead"
 
@@ -74,7 +77,7 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
             "segment": standing.segment,
         }
         if standing.anchor is not None:
-            answer["candidates"] = list(_candidates(about, outlook, made, timetable, shelf))
+            answer["candidates"] = list(_candidates(about, outlook, made, shelf))
             answer["unannounced"] = timetable.unannounced(standing.segment, standing.anchor)
     answer["next"] = None if coming is None else _next(coming, about.now, due_now=coming is made.issue)
     answer["why_none"] = None if coming is not None else _why_none(case, answer["candidates"], outlook, about.now)
@@ -103,55 +106,49 @@ def _next(selection: Selection, now: datetime, *, due_now: bool) -> dict[str, An
     }
 
 
-def _candidates(
-    about: Explained, outlook: Outlook, made: Plan, timetable: Timetable, shelf: RuleShelf
-) -> Iterator[dict[str, Any]]:
+def _candidates(about: Explained, outlook: Outlook, made: Plan, shelf: RuleShelf) -> Iterator[dict[str, Any]]:
     """Each step of the ladder on the anchor that counts, earliest first."""
-    standing = outlook.standings[-1]
-    assert standing.anchor is not None  # noqa: S101 - asked before
-    selections, _ = select(outlook, about.now)
-    earlier = {one.step.id: one.anchor for one in selections if one.anchor != standing.anchor}
-    passed = {(one.step.id, one.anchor): why for one, why in made.passed}
-    chosen = {one.step.id: one.at for one in (made.coming, made.issue) if one is not None}
-    for step, due_at in timetable.instants(standing.segment, standing.anchor, outlook.zone):
-        outcome, reason = _outcome(about, outlook, made, step, standing.anchor, passed, earlier)
+    for one in prospects(outlook, made, about.now, about.reasons):
         yield {
-            "step": step.id,
-            "kind": step.kind.value,
-            "anchor": standing.anchor,
-            "due_at": due_at,
-            "outcome": outcome,
-            "reason": reason,
-            "gate": _gate(about, step, max(chosen.get(step.id, due_at), about.now), shelf),
+            "step": one.step.id,
+            "kind": one.step.kind.value,
+            "anchor": one.anchor,
+            "due_at": one.due_at,
+            "outcome": one.outcome,
+            "reason": one.reason,
+            "obstacles": [_obstacle(each) for each in one.obstacles],
+            "gate": _gate(about, one.step, max(one.at, about.now), shelf),
         }
 
 
-def _outcome(
-    about: Explained,
-    outlook: Outlook,
-    made: Plan,
-    step: Step,
-    anchor: date,
-    passed: Mapping[tuple[str, date], str],
-    earlier: Mapping[str, date],
-) -> tuple[str, str | None]:
-    key = (step.id, anchor)
-    known = outlook.record.get(key)
-    if known is not None and known.state not in UNDECIDED:
-        return known.state.value, about.reasons.get(key)
-    if made.issue is not None and made.issue.step.id == step.id:
-        return "due_now", None
-    if key in passed:
-        return "passed_over", passed[key]
-    if made.coming is not None and made.coming.step.id == step.id:
-        return "next", about.reasons.get(key)
-    if step.id in earlier:
-        return "already_taken", f"on the due of {earlier[step.id].isoformat()}"
-    if not step.conditions.enough_past_due(outlook.standings[-1].past_due):
-        return "not_applicable", "less is past due than the step asks for"
-    if any(stop.until is None and stop.since <= about.now for stop in outlook.stops):
-        return "held", "a hold without an end is in force"
-    return "later", None
+def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
+    stop = obstacle.stop
+    return {
+        "code": obstacle.code.value,
+        "until": obstacle.until,
+        "step": obstacle.step,
+        "anchor": obstacle.anchor,
+        "state": None if obstacle.state is None else obstacle.state.value,
+        "hold_id": None if stop is None else stop.hold_id,
+        "cause": None if stop is None else stop.cause,
+        "released_by": [] if stop is None else _released_by(stop),
+        "past_due": [
+            {
+                "currency": short.currency,
+                "past_due": short.past_due,
+                "minimum": short.minimum,
+                "missing": short.missing,
+            }
+            for short in obstacle.short
+        ],
+    }
+
+
+def _released_by(stop: Stop) -> list[str]:
+    """Roles; nobody lifts by hand what ends with a promise, a complaint, a plan or a settlement."""
+    if stop.hold_id is None:
+        return []
+    return sorted(role.value for role in releasers(HoldKind(stop.cause)))
 
 
 def _why_none(case: Case, candidates: list[dict[str, Any]], outlook: Outlook, now: datetime) -> str:

@@ -9,6 +9,16 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 CaseState = Literal["open", "cured", "closed"]
+ObstacleCode = Literal[
+    "too_little_past_due",
+    "stopped",
+    "not_yet_due",
+    "deferred",
+    "overtaken",
+    "standing_over",
+    "taken_before",
+    "on_record",
+]
 LineKind = Literal["event", "follow_up", "message", "attempt", "payment"]
 
 
@@ -79,6 +89,40 @@ class NextStep(BaseModel):
     due_now: bool
 
 
+class Shortfall(BaseModel):
+    """Minor units. It is enough if one currency reaches its minimum."""
+
+    currency: str
+    past_due: int
+    minimum: int
+    missing: int
+
+
+class Obstacle(BaseModel):
+    """A reason that lies in the plan, not in the contact rules. Fields that a code does not name are empty.
+
+    - `too_little_past_due`: `missing` more in one of `past_due` would do.
+    - `stopped`: by a hold (`cause` its kind, `hold_id`) or a `promise`. It ends at `until`; where that is absent, when
+      one of `released_by` lifts it, or with its complaint, plan or settlement where that is empty.
+    - `not_yet_due`: comes at `until`, which later holds and deferrals may move.
+    - `deferred`: a person put it off to `until`.
+    - `overtaken`: `step` goes in its place. It would have been done before `until`; absent: both fell on one instant.
+    - `standing_over`: it was due on what was past due before `until`, and that is no longer so.
+    - `taken_before`: it had its turn on the due date `anchor` of this episode; it comes again in the next one.
+    - `on_record`: it is `state` already; no fact changes that, it comes again in the next episode.
+    """
+
+    code: ObstacleCode
+    until: datetime | None
+    step: str | None
+    anchor: date | None
+    state: str | None
+    hold_id: UUID | None
+    cause: str | None
+    released_by: list[str] = Field(description="Roles that may lift the hold by hand")
+    past_due: list[Shortfall]
+
+
 class Candidate(BaseModel):
     """A step of the ladder and what became, or will become, of it."""
 
@@ -90,6 +134,9 @@ class Candidate(BaseModel):
         description="due_now, next, later, held, not_applicable, already_taken, or the state that is on record"
     )
     reason: str | None
+    obstacles: list[Obstacle] = Field(
+        description="The smallest change of the plan's facts: without all of them something else becomes of the step"
+    )
     gate: list[GateView] = Field(description="Each channel, asked at the first instant at which the step could happen")
 
 

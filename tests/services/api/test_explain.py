@@ -185,3 +185,72 @@ async def test_a_person_where_no_rules_are_known_is_left_alone(desk, caller):
     assert {(gate["outcome"], gate["reason"]) for gate in gates} == {
         ("forbid", "no contact rules for the customer's jurisdiction")
     }
+
+
+async def steps(desk, person):
+    return {each["step"]: each for each in (await explained(desk, person))["candidates"]}
+
+
+def told_of(candidate, code):
+    (found,) = [each for each in candidate["obstacles"] if each["code"] == code]
+    return {key: value for key, value in found.items() if value not in (None, [])} | {"code": code}
+
+
+async def test_the_plan_says_what_would_have_to_be_otherwise(desk, caller):
+    await desk.bank.say(report(sequence=2, unpaid=49_000, cutoff="2026-07-02T09:00:00+08:00"))
+    told = await steps(desk, caller)
+    assert told["m2-letter"]["outcome"] == "not_applicable"
+    assert told_of(told["m2-letter"], "too_little_past_due")["past_due"] == [
+        {"currency": "CNY", "past_due": 49_000, "minimum": 50_000, "missing": 1_000}
+    ]
+    await desk.bank.say(report(sequence=3, unpaid=50_000, cutoff="2026-07-02T09:01:00+08:00"))
+    told = await steps(desk, caller)
+    assert told["m2-letter"]["outcome"] != "not_applicable"
+    coming = next(each for each in told.values() if each["outcome"] == "next")
+    assert told_of(coming, "not_yet_due")["until"] == coming["due_at"] == coming["gate"][0]["at"]
+
+
+async def test_a_hold_names_itself_and_who_may_lift_it(desk, caller):
+    placed = await caller.create("/v1/holds", customer_id="C1", kind="bankrupt", reason="court")
+    held = next(each for each in (await steps(desk, caller)).values() if each["outcome"] == "held")
+    assert told_of(held, "stopped") == {
+        "code": "stopped",
+        "cause": "bankrupt",
+        "hold_id": placed.json()["hold_id"],
+        "released_by": ["compliance", "supervisor"],
+    }
+    path = f"/v1/holds/{placed.json()['hold_id']}/release"
+    assert (await caller.edit(path, reason="dismissed")).status_code == 200
+    assert (await steps(desk, caller))[held["step"]]["outcome"] != "held"
+
+
+async def test_a_complaint_is_not_lifted_by_hand(desk, caller):
+    lodged = await caller.create(
+        "/v1/complaints", customer_id="C1", category="harassment", channel="phone", text="they call my boss"
+    )
+    assert lodged.status_code == 201, lodged.text
+    held = next(each for each in (await steps(desk, caller)).values() if each["outcome"] == "held")
+    assert told_of(held, "stopped").keys() == {"code", "cause", "hold_id"}
+    assert told_of(held, "stopped")["cause"] == "complaint"
+
+
+async def test_a_promise_is_waited_for_until_its_end(desk, caller):
+    made = await caller.create(
+        "/v1/promises", customer_id="C1", account_id="A1", currency="CNY", amount=600_000, due_on="2026-07-09",
+        channel="phone",
+    )  # fmt: skip
+    assert made.status_code == 201, made.text
+    waiting = next(
+        each for each in (await steps(desk, caller)).values() if "stopped" in [one["code"] for one in each["obstacles"]]
+    )
+    stopped = told_of(waiting, "stopped")
+    assert (stopped["cause"], stopped["until"]) == ("promise", told_of(waiting, "not_yet_due")["until"])
+    assert instant(waiting["gate"][0]["at"]) == instant(stopped["until"])
+
+
+async def test_a_step_passed_over_names_the_one_that_went_in_its_place(desk, caller):
+    told = await steps(desk, caller)
+    first = told["m1-first-sms"]
+    assert first["outcome"] == "passed_over"
+    assert told[told_of(first, "overtaken")["step"]]["outcome"] == "issued"
+    assert told_of(first, "on_record")["state"] == "passed_over"
