@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
@@ -58,6 +59,15 @@ class WorkOnFile:
     row_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How the work ended. ``at``: when the contact was made, if not now."""
+
+    outcome: str
+    note: str | None = None
+    at: datetime | None = None
+
+
 class WorkStore(AttemptStore, Protocol):
     async def find_work(self, item_id: UUID, who: Principal) -> WorkOnFile | None: ...
 
@@ -95,21 +105,19 @@ async def release(tx: WorkStore, item_id: UUID, who: Principal, expected: Expect
     await _tell(tx, book, item, "released", {}, who)
 
 
-async def complete(
-    tx: WorkStore, item_id: UUID, outcome: str, note: str | None, who: Principal, expected: Expected
-) -> None:
+async def complete(tx: WorkStore, item_id: UUID, done: Done, who: Principal, expected: Expected) -> None:
     book, item = await _mine(tx, item_id, who, expected)
-    if outcome not in OUTCOMES[item.kind]:
+    if done.outcome not in OUTCOMES[item.kind]:
         possible = ", ".join(sorted(OUTCOMES[item.kind]))
         raise Invalid(f"A {item.kind} does not end so.", errors=[FieldError("/outcome", f"is not one of {possible}")])
-    await tx.end_work(item, outcome, note)
-    await _tell(tx, book, item, "completed", {"outcome": outcome}, who)
+    await tx.end_work(item, done.outcome, done.note)
+    await _tell(tx, book, item, "completed", {"outcome": done.outcome}, who)
     channel = CHANNELS.get(item.kind)
     if channel is not None and not await tx.told_since_taken(item_id, channel):
-        await record_attempt(tx, await _made(tx, item, channel, outcome), who)
+        await record_attempt(tx, await _made(tx, item, channel, done), who)
 
 
-async def _made(tx: WorkStore, item: WorkOnFile, channel: str, outcome: str) -> AttemptTold:
+async def _made(tx: WorkStore, item: WorkOnFile, channel: str, done: Done) -> AttemptTold:
     """The contact that the work was: by its permit, where one is open, or one that nobody had asked for. It counts
     against every cap that it might belong to, for more is not known of it."""
     contact = Contact(
@@ -129,11 +137,11 @@ async def _made(tx: WorkStore, item: WorkOnFile, channel: str, outcome: str) -> 
         permit_id=await tx.permit_since_taken(item.item_id, channel),
         contact=contact,
         outbound=True,
-        outcome=CONTACTS[outcome],
+        outcome=CONTACTS[done.outcome],
         effective_talk=None,
         talk_seconds=None,
         recording=None,
-        at=None,
+        at=done.at,
     )
 
 

@@ -21,7 +21,7 @@ from shared.adapters.postgres.views import worklists as view
 from shared.application.limitation import Limitations
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
-from shared.application.worklists import complete, release, take
+from shared.application.worklists import Done, complete, release, take
 
 router = noun_router("worklists")
 Worker = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR)]
@@ -89,7 +89,7 @@ async def complete_work(
     was told of as a contact attempt since the item was taken, it is entered as one, by the open permit of whoever took
     the item, else as one that nobody had asked for. It counts."""
     async with deps.work() as tx:
-        await complete(tx, item_id, body.outcome, body.note, caller, expected)
+        await complete(tx, item_id, Done(body.outcome, body.note, body.at), caller, expected)
         return await _answer(tx.conn, deps, item_id, caller)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 
@@ -81,6 +82,16 @@ async def test_a_call_that_was_made_counts_though_nobody_told_of_it(desk, clerk,
     assert await contacts(desk) == ([("phone", contact, False, False)], [("phone", "committed", "attempt")])
     permit = await clerk.create("/v1/contact-permits", customer_id="C1", channel="phone", purpose="answer")
     assert len(permit.json()["decision"]["facts"]["history"]) == 1, "the gate sees it"
+
+
+async def test_a_call_entered_later_counts_when_it_was_made(desk, clerk, call):
+    await clerk.edit(call + "/take")
+    tomorrow = await clerk.edit(call + "/complete", outcome="answered", at="2026-07-01T10:00:00+08:00")
+    assert (tomorrow.status_code, tomorrow.json()["errors"][0]["pointer"]) == (422, "/at")
+    assert await desk.values("select state from work_items") == ["taken"], "nothing of it was kept"
+    await clerk.edit(call + "/complete", outcome="answered", at="2026-06-29T23:30:00+08:00")
+    made = await desk.rows("select local_date::text, at from contact_ledger")
+    assert made == [("2026-06-29", datetime.fromisoformat("2026-06-29T23:30:00+08:00"))]
 
 
 async def test_the_call_uses_the_permit_that_was_asked_for_it(desk, clerk, call):
