@@ -18,7 +18,7 @@ from shared.application.book import Book
 from shared.application.clockwork import DueTimer
 from shared.application.decisions import decision_document
 from shared.application.editing import Expected, case_of, open_customer, open_for_edit
-from shared.application.permit_facts import Contact, FactStore, PermitAsked, gate_facts, proposal_of
+from shared.application.permit_facts import POINT_KINDS, Contact, FactStore, PermitAsked, gate_facts, proposal_of
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.application.sending import RuleShelf
@@ -38,17 +38,6 @@ LIVES: Mapping[str, timedelta] = MappingProxyType(
     }
 )
 SHORT_LIFE = timedelta(minutes=10)  # from the question to the dialling
-POINT_KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        Channel.SMS.value: frozenset({"mobile"}),
-        Channel.EMAIL.value: frozenset({"email"}),
-        Channel.PHONE.value: frozenset({"mobile", "phone"}),
-        Channel.VOICE_BOT.value: frozenset({"mobile", "phone"}),
-        Channel.LETTER.value: frozenset({"address"}),
-        Channel.VISIT.value: frozenset({"address"}),
-        Channel.LEGAL.value: frozenset({"mobile", "phone", "email", "address"}),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

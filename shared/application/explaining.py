@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from shared.application.book import CustomerPage
-from shared.application.decisions import answer_document
+from shared.application.foreseeing import foreseen
+from shared.application.holds import releasers
 from shared.application.judging import zone_of
+from shared.application.limitation import ClaimOnFile
+from shared.application.permit_facts import PointOnFile
 from shared.application.planning import CaseFile
 from shared.application.sending import RuleShelf
-from shared.application.sending_desk import POINT_KINDS, Desk, DueMessage, facts_of, moot
+from shared.application.sending_desk import Desk, DueMessage, moot
 from shared.domain.case import Case, CaseState
-from shared.domain.contact import Decision, Outcome, Proposal, decide
-from shared.domain.follow_up import UNDECIDED, FollowUpState, Outlook, Plan, Selection, Timetable, plan, select
+from shared.domain.follow_up import Outlook, Plan, Selection, Stop, plan
+from shared.domain.hold import HoldKind
 from shared.domain.policy import Step
+from shared.domain.prospect import Obstacle, prospects
 
 NEWER_CASE = "a newer case of the customer is followed instead"
 
@@ -25,7 +29,7 @@ NEWER_CASE = "a newer case of the customer is followed instead"
 @dataclass(frozen=True, slots=True)
 class Explained:
     """What was loaded: ``file`` and ``desk`` are None when a newer case has taken this one's place. ``reasons`` are
-    those on record, by step and anchor."""
+    those on record, by step and anchor; ``points`` and ``claims`` what a contact could be made by and be about."""
 
     now: datetime
     customer: CustomerPage
@@ -33,6 +37,8 @@ class Explained:
     file: CaseFile | None
     desk: Desk | None
     reasons: Mapping[tuple[str, date], str | None]
+    points: Sequence[PointOnFile] = ()
+    claims: Sequence[ClaimOnFile] = ()
 
 
 def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
@@ -71,18 +77,16 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
             "segment": standing.segment,
         }
         if standing.anchor is not None:
-            answer["candidates"] = list(_candidates(about, outlook, made, timetable, shelf))
+            answer["candidates"] = list(_candidates(about, outlook, made, shelf))
             answer["unannounced"] = timetable.unannounced(standing.segment, standing.anchor)
     answer["next"] = None if coming is None else _next(coming, about.now, due_now=coming is made.issue)
     answer["why_none"] = None if coming is not None else _why_none(case, answer["candidates"], outlook, about.now)
     answer["holds"] = [_hold(hold) for hold in about.desk.holds if hold.active_at(about.now)]
-    if coming is not None and coming.step.kind == "message":
-        about.desk.cases[case.case_id] = case.state
-        answer["moot"] = moot(_as_message(coming, case.case_id), about.desk)
-        answer["gate"] = [
-            _gate(about.desk, channel, coming.step.purpose, max(coming.at, about.now), shelf)
-            for channel in coming.step.channels
-        ]
+    if coming is not None:
+        answer["gate"] = _gate(about, coming.step, max(coming.at, about.now), shelf)
+        if coming.step.kind == "message":
+            about.desk.cases[case.case_id] = case.state
+            answer["moot"] = moot(_as_message(coming, case.case_id), about.desk)
     return answer
 
 
@@ -102,64 +106,49 @@ def _next(selection: Selection, now: datetime, *, due_now: bool) -> dict[str, An
     }
 
 
-def _candidates(
-    about: Explained, outlook: Outlook, made: Plan, timetable: Timetable, shelf: RuleShelf
-) -> Iterator[dict[str, Any]]:
+def _candidates(about: Explained, outlook: Outlook, made: Plan, shelf: RuleShelf) -> Iterator[dict[str, Any]]:
     """Each step of the ladder on the anchor that counts, earliest first."""
-    standing = outlook.standings[-1]
-    assert standing.anchor is not None  # noqa: S101 - asked before
-    selections, _ = select(outlook, about.now)
-    earlier = {one.step.id: one.anchor for one in selections if one.anchor != standing.anchor}
-    passed = {(one.step.id, one.anchor): why for one, why in made.passed}
-    for step, due_at in timetable.instants(standing.segment, standing.anchor, outlook.zone):
-        outcome, reason = _outcome(about, outlook, made, step, standing.anchor, passed, earlier)
+    for one in prospects(outlook, made, about.now, about.reasons):
         yield {
-            "step": step.id,
-            "kind": step.kind.value,
-            "anchor": standing.anchor,
-            "due_at": due_at,
-            "outcome": outcome,
-            "reason": reason,
-            "gate": [] if outcome in _TAKEN else list(_rejected(about, step, due_at, shelf)),
+            "step": one.step.id,
+            "kind": one.step.kind.value,
+            "anchor": one.anchor,
+            "due_at": one.due_at,
+            "outcome": one.outcome,
+            "reason": one.reason,
+            "obstacles": [_obstacle(each) for each in one.obstacles],
+            "gate": _gate(about, one.step, max(one.at, about.now), shelf),
         }
 
 
-_TAKEN = frozenset({"due_now", "next", "already_taken", FollowUpState.ISSUED.value, FollowUpState.DONE.value})
+def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
+    stop = obstacle.stop
+    return {
+        "code": obstacle.code.value,
+        "until": obstacle.until,
+        "step": obstacle.step,
+        "anchor": obstacle.anchor,
+        "state": None if obstacle.state is None else obstacle.state.value,
+        "hold_id": None if stop is None else stop.hold_id,
+        "cause": None if stop is None else stop.cause,
+        "released_by": [] if stop is None else _released_by(stop),
+        "past_due": [
+            {
+                "currency": short.currency,
+                "past_due": short.past_due,
+                "minimum": short.minimum,
+                "missing": short.missing,
+            }
+            for short in obstacle.short
+        ],
+    }
 
 
-def _rejected(about: Explained, step: Step, due_at: datetime, shelf: RuleShelf) -> Iterator[dict[str, Any]]:
-    """What the contact rules would say of a message that is not chosen, at the instant it would go."""
-    if step.kind == "message" and about.desk is not None:
-        for channel in step.channels:
-            yield _gate(about.desk, channel, step.purpose, max(due_at, about.now), shelf)
-
-
-def _outcome(
-    about: Explained,
-    outlook: Outlook,
-    made: Plan,
-    step: Step,
-    anchor: date,
-    passed: Mapping[tuple[str, date], str],
-    earlier: Mapping[str, date],
-) -> tuple[str, str | None]:
-    key = (step.id, anchor)
-    known = outlook.record.get(key)
-    if known is not None and known.state not in UNDECIDED:
-        return known.state.value, about.reasons.get(key)
-    if made.issue is not None and made.issue.step.id == step.id:
-        return "due_now", None
-    if key in passed:
-        return "passed_over", passed[key]
-    if made.coming is not None and made.coming.step.id == step.id:
-        return "next", about.reasons.get(key)
-    if step.id in earlier:
-        return "already_taken", f"on the due of {earlier[step.id].isoformat()}"
-    if not step.conditions.enough_past_due(outlook.standings[-1].past_due):
-        return "not_applicable", "less is past due than the step asks for"
-    if any(stop.until is None and stop.since <= about.now for stop in outlook.stops):
-        return "held", "a hold without an end is in force"
-    return "later", None
+def _released_by(stop: Stop) -> list[str]:
+    """Roles; nobody lifts by hand what ends with a promise, a complaint, a plan or a settlement."""
+    if stop.hold_id is None:
+        return []
+    return sorted(role.value for role in releasers(HoldKind(stop.cause)))
 
 
 def _why_none(case: Case, candidates: list[dict[str, Any]], outlook: Outlook, now: datetime) -> str:
@@ -188,51 +177,6 @@ def _as_message(coming: Selection, case_id: UUID) -> DueMessage:
     return DueMessage(case_id, case_id, None, "", step.id, step.purpose, step.template or "", step.channels, 0)
 
 
-def _gate(desk: Desk, channel: str, purpose: str, at: datetime, shelf: RuleShelf) -> dict[str, Any]:
-    """What the rules say of ``channel`` at the instant of a step."""
-    reach = next((point for point in desk.reach if point.kind in POINT_KINDS.get(channel, ())), None)
-    rules = shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
-    if rules is None:
-        return _unasked(channel, "no contact rules for the customer's jurisdiction")
-    if reach is None:
-        return _unasked(channel, "no usable contact point")
-    proposal = Proposal(channel, purpose, at, desk.customer_id, str(reach.point_id))
-    return _decided(channel, at, decide(proposal, facts_of(desk, channel, reach, at), rules))
-
-
-def _unasked(channel: str, reason: str) -> dict[str, Any]:
-    return {
-        "channel": channel,
-        "outcome": Outcome.FORBID.value,
-        "earliest": None,
-        "lift": None,
-        "until": None,
-        "release": None,
-        "reason": reason,
-        "rule_set": None,
-        "fired": [],
-    }
-
-
-def _decided(channel: str, at: datetime, decision: Decision) -> dict[str, Any]:
-    return {
-        "channel": channel,
-        "outcome": decision.outcome.value,
-        "earliest": at if decision.outcome is Outcome.ALLOW else decision.until,
-        "lift": answer_document(decision)["lift"],
-        "until": decision.until,
-        "release": decision.release,
-        "reason": None,
-        "rule_set": decision.rule_set,
-        "fired": [
-            {
-                "rule_id": rule.rule_id,
-                "outcome": rule.outcome.value,
-                "until": rule.until,
-                "release": rule.release,
-                "citation": rule.citation,
-                "strength": rule.strength,
-            }
-            for rule in decision.fired
-        ],
-    }
+def _gate(about: Explained, step: Step, at: datetime, shelf: RuleShelf) -> list[dict[str, Any]]:
+    assert about.desk is not None  # noqa: S101 - asked before
+    return foreseen(step, at, about.desk, about.points, about.claims, shelf)

@@ -132,10 +132,18 @@ async def release_hold(tx: HoldStore, hold_id: UUID, reason: str, who: Principal
         raise Conflict(f"It belongs to a {hold.kind} and is released with it.", code="hold-of-a-process")
     if hold.over(tx.now):
         raise Conflict("The hold is over already.", code="hold-over")
-    if hold.kind not in BY_COLLECTORS and not who.has(Role.SUPERVISOR, Role.COMPLIANCE):
+    if not who.has(*releasers(hold.kind)):
         raise Forbidden(f"A hold for {hold.kind} is released by a supervisor or by compliance.")
     await lift_hold(tx, book, hold, reason=reason, by=who.subject)
     await tx.save(book.changes)
+
+
+def releasers(kind: HoldKind) -> tuple[Role, ...]:
+    """Who may lift a hold of this kind by hand; nobody what goes with its process."""
+    if kind in BY_PROCESS:
+        return ()
+    by_all = (Role.SUPERVISOR, Role.COMPLIANCE)
+    return (Role.COLLECTOR, *by_all) if kind in BY_COLLECTORS else by_all
 
 
 async def lift_hold(tx: HoldStore, book: Book, hold: HoldOnFile, *, reason: str, by: str) -> None:

@@ -33,7 +33,8 @@ _MIDNIGHT = time()
 
 @dataclass(frozen=True, slots=True)
 class ClaimOnFile:
-    """An account with something past due since ``due_on``. ``approved``: legal steps on a barred claim are."""
+    """An account with something past due since ``due_on``. ``approvals``: of legal steps once the claim is barred,
+    each with the day from which it does not hold any more, None when it does for good."""
 
     account_id: str
     customer_id: str
@@ -42,7 +43,7 @@ class ClaimOnFile:
     due_on: date
     events: tuple[Interruption, ...]
     obstacles: tuple[Suspension, ...]
-    approved: bool
+    approvals: tuple[date | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,26 +161,28 @@ class Limitations:
         calendar = self._shelf.calendar(self._shelf.policy())
         return limitation_clock(claim.due_on, claim.events, claim.obstacles, rule, calendar, zone)
 
-    async def known_to_gate(
-        self, tx: LimitationStore, customer_id: str, account_ids: Sequence[str], facts: ContactFacts
-    ) -> ContactFacts:
-        """The facts of a legal step, with the earliest end of the claims it is about; no ``account_ids``: of any."""
-        wanted = list(account_ids) or await tx.overdue_accounts(customer_id)
-        claims = (await tx.claims(wanted)).values()
-        ends = [None if (clock := self.clock(claim, tx.now)) is None else clock.guard_until for claim in claims]
+    def approved(self, claim: ClaimOnFile, at: datetime) -> bool:
+        today = local_date(at, self.zone(claim))
+        return any(ends is None or today < ends for ends in claim.approvals)
+
+    def known_to_gate(self, claims: Sequence[ClaimOnFile], facts: ContactFacts, at: datetime) -> ContactFacts:
+        """The facts of a legal step on ``claims``, with the earliest end of them."""
+        ends = [None if (clock := self.clock(claim, at)) is None else clock.guard_until for claim in claims]
         known = [day for day in ends if day is not None]
         if not known or len(known) < len(ends):
             return facts  # who does not know the end of one does not know the earliest
-        approved = all(claim.approved for claim in claims)
+        approved = all(self.approved(claim, at) for claim in claims)
         standing = replace(facts.standing, limitation_ends_on=min(known), legal_approval=approved)
         return replace(facts, standing=standing)
 
     async def refuse_barred(self, tx: LimitationStore, customer_id: str) -> None:
         """Raises Conflict when a claim on the customer can not be brought any more, and nobody approved steps on it."""
         await self._shelf.attend(tx)
-        for claim in (await tx.claims(await tx.overdue_accounts(customer_id))).values():
+        for claim in await claims_about(tx, customer_id):
             clock = self.clock(claim, tx.now)
-            if clock is not None and not claim.approved and clock.barred_on(local_date(tx.now, self.zone(claim))):
+            if clock is None or self.approved(claim, tx.now):
+                continue
+            if clock.barred_on(local_date(tx.now, self.zone(claim))):
                 raise Conflict(
                     f"The claim on account {claim.account_id} could be brought until {clock.ends_on}; compliance may"
                     " approve legal steps on it.",
@@ -210,6 +213,12 @@ class Limitations:
         for account_id, day in fresh:
             _tell(book, *due[account_id, day], day)
         await tx.save(book.changes)
+
+
+async def claims_about(tx: LimitationStore, customer_id: str, account_ids: Sequence[str] = ()) -> Sequence[ClaimOnFile]:
+    """Of these accounts; of every one that is overdue where none is named."""
+    wanted = list(account_ids) or await tx.overdue_accounts(customer_id)
+    return list((await tx.claims(wanted)).values())
 
 
 def _account(timer: DueTimer) -> str:

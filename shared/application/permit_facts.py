@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
-from shared.application.limitation import Limitations, LimitationStore
+from shared.application.limitation import ClaimOnFile, Limitations, LimitationStore, claims_about
 from shared.application.sending import RuleShelf
 from shared.application.sending_desk import Desk, facts_of
 from shared.application.third_parties import ThirdPartyOnFile
@@ -17,6 +18,18 @@ from shared.domain.contact import ContactFacts, Proposal, RuleSet
 from shared.domain.contact_facts import Addressee, Channel, Content, DebtorState, Mandate, Manner, Target
 from shared.domain.hold import Hold, HoldKind, hold_facts
 from shared.domain.lost_contact import lost_contact
+
+POINT_KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        Channel.SMS.value: frozenset({"mobile"}),
+        Channel.EMAIL.value: frozenset({"email"}),
+        Channel.PHONE.value: frozenset({"mobile", "phone"}),
+        Channel.VOICE_BOT.value: frozenset({"mobile", "phone"}),
+        Channel.LETTER.value: frozenset({"address"}),
+        Channel.VISIT.value: frozenset({"address"}),
+        Channel.LEGAL.value: frozenset({"mobile", "phone", "email", "address"}),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,18 @@ class PointOnFile:
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnFile:
+    """What is on file of one contact beside the customer's desk. ``held`` are holds on the accounts it is about,
+    ``claims`` those that a legal step is about, ``own_out_of_use`` is asked for third parties only."""
+
+    point: PointOnFile | None = None
+    person: ThirdPartyOnFile | None = None
+    held: Sequence[Hold] = ()
+    claims: Sequence[ClaimOnFile] = ()
+    own_out_of_use: datetime | None = None
+
+
 class FactStore(LimitationStore, Protocol):
     async def contact_point(self, customer_id: str, point_id: UUID) -> PointOnFile | None: ...
 
@@ -87,27 +112,44 @@ def _point_of(contact: Contact) -> str | None:
 
 
 async def gate_facts(tx: FactStore, desk: Desk, asked: PermitAsked, rules: RuleSet, shelf: RuleShelf) -> ContactFacts:
-    """The sender's facts of the customer, with what is particular to this contact."""
+    """What is known now, read and put together."""
     contact = asked.contact
-    point = None if contact.point_id is None else await tx.contact_point(contact.customer_id, contact.point_id)
-    person = None if contact.person_id is None else await tx.third_party(contact.customer_id, contact.person_id)
-    held = await tx.account_holds(contact.account_ids) if contact.account_ids else []
+    on_file = OnFile(
+        point=None if contact.point_id is None else await tx.contact_point(contact.customer_id, contact.point_id),
+        person=None if contact.person_id is None else await tx.third_party(contact.customer_id, contact.person_id),
+        held=await tx.account_holds(contact.account_ids) if contact.account_ids else (),
+        claims=await claims_about(tx, contact.customer_id, contact.account_ids)
+        if contact.channel == Channel.LEGAL
+        else (),
+        own_out_of_use=await tx.own_numbers_out_of_use(contact.customer_id)
+        if contact.target != Target.DEBTOR
+        else None,
+    )
+    return facts_at(desk, asked, on_file, rules, shelf, tx.now)
+
+
+def facts_at(
+    desk: Desk, asked: PermitAsked, on_file: OnFile, rules: RuleSet, shelf: RuleShelf, at: datetime
+) -> ContactFacts:
+    """The sender's facts of the customer as of ``at``, with what is particular to this contact. Permits and
+    explanations are both judged by these, so that they do not disagree."""
+    contact, point, person = asked.contact, on_file.point, on_file.person
     facts = replace(
-        facts_of(desk, contact.channel, point if contact.target == Target.DEBTOR else person, tx.now),
+        facts_of(desk, contact.channel, point if contact.target == Target.DEBTOR else person, at),
         point_usable=point is None or point.state == "active",
         collector=contact.party,
         mandate=asked.mandate,
     )
-    if held:
-        facts = replace(facts, holds=tuple(dict.fromkeys((*facts.holds, *hold_facts(held, tx.now)))))
+    if on_file.held:
+        facts = replace(facts, holds=tuple(dict.fromkeys((*facts.holds, *hold_facts(on_file.held, at)))))
     if contact.channel == Channel.LEGAL:
-        facts = await Limitations(shelf).known_to_gate(tx, contact.customer_id, contact.account_ids, facts)
+        facts = Limitations(shelf).known_to_gate(on_file.claims, facts, at)
     if contact.target == Target.DEBTOR:
         return facts
-    facts = replace(facts, number_invalid_at=await tx.own_numbers_out_of_use(contact.customer_id))
-    today = local_date(tx.now, facts.zone or "UTC")
+    facts = replace(facts, number_invalid_at=on_file.own_out_of_use)
+    today = local_date(at, facts.zone or "UTC")
     addressee = Addressee() if person is None else person.addressee(today)
-    return replace(facts, addressee=addressee, debtor_state=debtor_state(facts, rules, tx.now))
+    return replace(facts, addressee=addressee, debtor_state=debtor_state(facts, rules, at))
 
 
 def debtor_state(facts: ContactFacts, rules: RuleSet, now: datetime) -> str | None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
 from shared.application.book import Book
+from shared.application.contact_attempts import AttemptStore, AttemptTold, record_attempt
 from shared.application.editing import Expected, open_for_edit
-from shared.application.limitation import Limitations, LimitationStore
+from shared.application.limitation import Limitations
+from shared.application.permit_facts import Contact
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.domain.announcement import Announcement
+from shared.domain.contact_facts import Channel, Collector, Purpose, Target
+from shared.domain.contact_outcome import ContactOutcome
+from shared.domain.identity import derive
 
 _REACHED = frozenset({"answered", "promise_to_pay", "paid", "refused", "dispute_raised", "hardship_raised"})
 _NOT_REACHED = frozenset({"no_response", "unreachable", "wrong_person"})
@@ -26,6 +32,19 @@ OUTCOMES: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 """How work of each kind may end."""
+CHANNELS: Mapping[str, str] = MappingProxyType(
+    {"call": Channel.PHONE.value, "visit": Channel.VISIT.value, "letter": Channel.LETTER.value}
+)
+CONTACTS: Mapping[str, ContactOutcome] = MappingProxyType(
+    {
+        **dict.fromkeys(_REACHED | {"callback_requested"}, ContactOutcome.RIGHT_PARTY),
+        **dict.fromkeys(("no_response", "unreachable", "moved_away"), ContactOutcome.NO_ANSWER),
+        "wrong_person": ContactOutcome.OTHER_PERSON,
+        "sent": ContactOutcome.SENT,
+        "returned": ContactOutcome.RETURNED,
+    }
+)
+"""What the outcome of a call, visit or letter says about the contact that was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +59,16 @@ class WorkOnFile:
     row_version: int
 
 
-class WorkStore(LimitationStore, Protocol):
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How the work ended. ``at``: when the contact was made, if not now."""
+
+    outcome: str
+    note: str | None = None
+    at: datetime | None = None
+
+
+class WorkStore(AttemptStore, Protocol):
     async def find_work(self, item_id: UUID, who: Principal) -> WorkOnFile | None: ...
 
     async def held(self, customer_id: str) -> bool:
@@ -50,6 +78,12 @@ class WorkStore(LimitationStore, Protocol):
 
     async def end_work(self, item: WorkOnFile, outcome: str, note: str | None) -> None:
         """The item is done, and so is the follow-up that it came from."""
+
+    async def told_since_taken(self, item_id: UUID, channel: str) -> bool:
+        """Was a contact with the customer by this channel told of since the item was taken?"""
+
+    async def permit_since_taken(self, item_id: UUID, channel: str) -> UUID | None:
+        """The newest permit that whoever took the item asked for since, where nobody told what came of it."""
 
 
 async def take(tx: WorkStore, item_id: UUID, who: Principal, expected: Expected, limitations: Limitations) -> None:
@@ -71,15 +105,44 @@ async def release(tx: WorkStore, item_id: UUID, who: Principal, expected: Expect
     await _tell(tx, book, item, "released", {}, who)
 
 
-async def complete(
-    tx: WorkStore, item_id: UUID, outcome: str, note: str | None, who: Principal, expected: Expected
-) -> None:
+async def complete(tx: WorkStore, item_id: UUID, done: Done, who: Principal, expected: Expected) -> None:
     book, item = await _mine(tx, item_id, who, expected)
-    if outcome not in OUTCOMES[item.kind]:
+    if done.outcome not in OUTCOMES[item.kind]:
         possible = ", ".join(sorted(OUTCOMES[item.kind]))
         raise Invalid(f"A {item.kind} does not end so.", errors=[FieldError("/outcome", f"is not one of {possible}")])
-    await tx.end_work(item, outcome, note)
-    await _tell(tx, book, item, "completed", {"outcome": outcome}, who)
+    await tx.end_work(item, done.outcome, done.note)
+    await _tell(tx, book, item, "completed", {"outcome": done.outcome}, who)
+    channel = CHANNELS.get(item.kind)
+    if channel is not None and not await tx.told_since_taken(item_id, channel):
+        await record_attempt(tx, await _made(tx, item, channel, done), who)
+
+
+async def _made(tx: WorkStore, item: WorkOnFile, channel: str, done: Done) -> AttemptTold:
+    """The contact that the work was: by its permit, where one is open, or one that nobody had asked for. It counts
+    against every cap that it might belong to, for more is not known of it."""
+    contact = Contact(
+        customer_id=item.customer_id,
+        point_id=None,
+        channel=channel,
+        purpose=Purpose.DUNNING.value,
+        target=Target.DEBTOR.value,
+        person_id=None,
+        account_ids=(),
+        announcement=False,
+        party=Collector.BANK.value,
+        party_name=None,
+    )
+    return AttemptTold(
+        attempt_id=derive("work-contact", item.item_id),
+        permit_id=await tx.permit_since_taken(item.item_id, channel),
+        contact=contact,
+        outbound=True,
+        outcome=CONTACTS[done.outcome],
+        effective_talk=None,
+        talk_seconds=None,
+        recording=None,
+        at=done.at,
+    )
 
 
 async def _mine(tx: WorkStore, item_id: UUID, who: Principal, expected: Expected) -> tuple[Book, WorkOnFile]:

@@ -51,10 +51,14 @@ class OnRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A time in which nothing is due: a hold, a promise, a performing plan. Open-ended when ``until`` is None."""
+    """A time in which nothing is due: a hold, a promise, a performing plan. Open-ended when ``until`` is None.
+
+    ``cause`` is the kind of hold, or ``promise``; the planner does not look at it."""
 
     since: datetime
     until: datetime | None
+    cause: str = ""
+    hold_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def _due_under(
             break  # the ladder is in the order of time, and no step is due before its place on it
         if step.id in taken or not step.conditions.enough_past_due(standing.past_due):
             continue
-        at = _effective(outlook, step, standing, due_at)
+        at = effective(outlook, step, standing, due_at)
         if at is not None and (until is None or at < until):
             candidates.append((at, due_at, step.rank, step))
             # A step that was cancelled does not come, so the ladder is read on past it.
@@ -187,7 +191,7 @@ def _due_under(
 _TIME_AND_RANK = itemgetter(0, 1, 2)
 
 
-def _effective(outlook: Outlook, step: Step, standing: CaseStanding, due_at: datetime) -> datetime | None:
+def effective(outlook: Outlook, step: Step, standing: CaseStanding, due_at: datetime) -> datetime | None:
     """When the step is really due: not before its standing began, a person's deferral, or the end of a stop."""
     at = due_at if due_at > standing.at else standing.at
     known = outlook.record.get((step.id, standing.anchor)) if standing.anchor else None

@@ -11,6 +11,8 @@ from datetime import datetime
 
 from shared.domain.follow_up import Stop
 
+PROMISE = "promise"
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -34,5 +36,5 @@ def stops(waits: Sequence[Wait]) -> list[Stop]:
         if wait.until is not None:
             ends = [wait.until, *(after.at for after in waits[index + 1 : index + 2])]
             if min(ends) > wait.at:
-                found.append(Stop(wait.at, min(ends)))
+                found.append(Stop(wait.at, min(ends), PROMISE))
     return found

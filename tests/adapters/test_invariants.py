@@ -381,6 +381,40 @@ async def test_hours_that_bind_everybody_are_asked(owner: asyncpg.Connection) ->
     assert await broken(owner) == {"a contact was made in the quiet hours of its rules, or counted on another day"}
 
 
+AGREED = """
+    insert into contact_hours (hours_id, customer_id, kind, channel, from_time, to_time, weekdays, given_by, starts_at,
+        ends_at, withdrawn_at, recorded_at, recorded_by)
+    values (gen_random_uuid(), 'C1', '{kind}', '{channel}', '21:00', '23:00', '[]', '{by}', '2026-05-01', '{ends}',
+        {withdrawn}, '{recorded}', 'op');
+"""
+CONSENT = {"kind": "consent", "channel": "sms", "by": "debtor", "ends": "2026-06-30", "withdrawn": "null",
+           "recorded": "2026-05-02"}  # fmt: skip
+NO_CONSENT = {
+    "asked for, not agreed to": {"kind": "preferred"},
+    "another channel": {"channel": "phone"},
+    "somebody else's": {"by": "guarantor"},
+    "over": {"ends": "2026-05-25 22:00+08"},
+    "withdrawn": {"withdrawn": "'2026-05-25 21:00+08'"},
+    "entered afterwards": {"recorded": "2026-05-26"},
+}
+QUIET = "a contact was made in the quiet hours of its rules, or counted on another day"
+
+
+async def test_a_contact_at_an_hour_that_was_agreed_to_is_lawful_and_no_other(owner: asyncpg.Connection) -> None:
+    await settle_in(owner)
+    at_night = attempt("2026-05-25 22:00+08", "sending")
+    async with undone(owner):
+        await owner.execute(AGREED.format(**CONSENT) + at_night)
+        assert QUIET not in await broken(owner)
+    for why, changed in NO_CONSENT.items():
+        async with undone(owner):
+            await owner.execute(AGREED.format(**CONSENT | changed) + at_night)
+            assert QUIET in await broken(owner), why
+    async with undone(owner):
+        await owner.execute(AGREED.format(**CONSENT) + attempt("2026-05-25 23:00+08", "sending"))
+        assert QUIET in await broken(owner), "after the hour that was agreed to"
+
+
 async def test_what_is_lawful_is_not_reported(owner: asyncpg.Connection) -> None:
     await settle_in(owner)
     reported = {}

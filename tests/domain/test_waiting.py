@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.follow_up import Stop
-from shared.domain.waiting import Wait, following, stops
+from shared.domain.waiting import PROMISE, Wait, following, stops
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -28,8 +28,8 @@ def test_what_the_clock_ended_needs_no_fact() -> None:
 
 def test_a_wait_ends_by_itself_or_when_the_next_fact_says_so() -> None:
     assert stops([Wait(day(1), day(9)), Wait(day(3), None), Wait(day(5), day(7))]) == [
-        Stop(day(1), day(3)),
-        Stop(day(5), day(7)),
+        Stop(day(1), day(3), PROMISE),
+        Stop(day(5), day(7), PROMISE),
     ]
 
 

@@ -18,7 +18,7 @@ from services.api.routing import noun_router
 from services.api.schemas import limitation as schema
 from services.api.security import require
 from shared.adapters.postgres.views import limitation as view
-from shared.application.limitation import ClaimOnFile, Limitations, NewEntry, note_entry, withdraw_entry
+from shared.application.limitation import Limitations, NewEntry, note_entry, withdraw_entry
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
 from shared.domain.calendar import local_date
@@ -48,6 +48,7 @@ async def get_limitation(account_id: CoreId, caller: CaseReader, deps: Deps, req
         desk = Limitations(deps.shelf)
         clock = None if claim is None else desk.clock(claim, tx.now)
         today = None if claim is None else local_date(tx.now, desk.zone(claim))
+        approved = claim is not None and desk.approved(claim, tx.now)
     shown: dict[str, Any] = {"account_id": account_id, "due_on": None, "clock": None, "reason": None}
     if claim is None:
         shown["reason"] = "nothing is past due"
@@ -56,18 +57,18 @@ async def get_limitation(account_id: CoreId, caller: CaseReader, deps: Deps, req
         if clock is None:
             shown["reason"] = "no contact rule where the customer lives says how long claims last"
         else:
-            shown["clock"] = _clock(claim, clock, today)
+            shown["clock"] = _clock(approved, clock, today)
     return document(request, shown)
 
 
-def _clock(claim: ClaimOnFile, clock: LimitationClock, today: Any) -> dict[str, Any]:
+def _clock(approved: bool, clock: LimitationClock, today: Any) -> dict[str, Any]:
     return {
         "counted_from": clock.counted_from,
         "ends_on": clock.ends_on,
         "moved": clock.moved,
         "long_stop_on": clock.long_stop_on,
         "barred": clock.barred_on(today),
-        "approved": claim.approved,
+        "approved": approved,
         "alerts": list(clock.alerts),
         "events": [
             {

@@ -21,7 +21,7 @@ from shared.adapters.postgres.views import worklists as view
 from shared.application.limitation import Limitations
 from shared.application.principal import Principal, Role
 from shared.application.refusals import NotFound
-from shared.application.worklists import complete, release, take
+from shared.application.worklists import Done, complete, release, take
 
 router = noun_router("worklists")
 Worker = Annotated[Principal, require(Role.COLLECTOR, Role.SUPERVISOR)]
@@ -85,9 +85,11 @@ async def release_work(item_id: UUID, caller: Worker, deps: Deps, expected: Expe
 async def complete_work(
     item_id: UUID, body: WorkDone, caller: Worker, deps: Deps, expected: ExpectedVersion
 ) -> Response:
-    """Done, with this outcome; so is the follow-up that it came from."""
+    """Done, with this outcome; so is the follow-up that it came from. A call, visit or letter is a contact: unless it
+    was told of as a contact attempt since the item was taken, it is entered as one, by the open permit of whoever took
+    the item, else as one that nobody had asked for. It counts."""
     async with deps.work() as tx:
-        await complete(tx, item_id, body.outcome, body.note, caller, expected)
+        await complete(tx, item_id, Done(body.outcome, body.note, body.at), caller, expected)
         return await _answer(tx.conn, deps, item_id, caller)
 
 

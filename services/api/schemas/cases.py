@@ -9,6 +9,16 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 CaseState = Literal["open", "cured", "closed"]
+ObstacleCode = Literal[
+    "too_little_past_due",
+    "stopped",
+    "not_yet_due",
+    "deferred",
+    "overtaken",
+    "standing_over",
+    "taken_before",
+    "on_record",
+]
 LineKind = Literal["event", "follow_up", "message", "attempt", "payment"]
 
 
@@ -79,6 +89,40 @@ class NextStep(BaseModel):
     due_now: bool
 
 
+class Shortfall(BaseModel):
+    """Minor units. It is enough if one currency reaches its minimum."""
+
+    currency: str
+    past_due: int
+    minimum: int
+    missing: int
+
+
+class Obstacle(BaseModel):
+    """A reason that lies in the plan, not in the contact rules. Fields that a code does not name are empty.
+
+    - `too_little_past_due`: `missing` more in one of `past_due` would do.
+    - `stopped`: by a hold (`cause` its kind, `hold_id`) or a `promise`. It ends at `until`; where that is absent, when
+      one of `released_by` lifts it, or with its complaint, plan or settlement where that is empty.
+    - `not_yet_due`: comes at `until`, which later holds and deferrals may move.
+    - `deferred`: a person put it off to `until`.
+    - `overtaken`: `step` goes in its place. It would have been done before `until`; absent: both fell on one instant.
+    - `standing_over`: it was due on what was past due before `until`, and that is no longer so.
+    - `taken_before`: it had its turn on the due date `anchor` of this episode; it comes again in the next one.
+    - `on_record`: it is `state` already; no fact changes that, it comes again in the next episode.
+    """
+
+    code: ObstacleCode
+    until: datetime | None
+    step: str | None
+    anchor: date | None
+    state: str | None
+    hold_id: UUID | None
+    cause: str | None
+    released_by: list[str] = Field(description="Roles that may lift the hold by hand")
+    past_due: list[Shortfall]
+
+
 class Candidate(BaseModel):
     """A step of the ladder and what became, or will become, of it."""
 
@@ -90,9 +134,10 @@ class Candidate(BaseModel):
         description="due_now, next, later, held, not_applicable, already_taken, or the state that is on record"
     )
     reason: str | None
-    gate: list[GateView] = Field(
-        default=[], description="Of a message that is not sent now: each channel, asked at the instant it would be due"
+    obstacles: list[Obstacle] = Field(
+        description="The smallest change of the plan's facts: without all of them something else becomes of the step"
     )
+    gate: list[GateView] = Field(description="Each channel, asked at the first instant at which the step could happen")
 
 
 class HoldLine(BaseModel):
@@ -127,15 +172,21 @@ class SmallestChange(BaseModel):
 
 
 class GateView(BaseModel):
-    """What the contact rules say of one channel at the instant of a step. ``reason`` when they are not asked."""
+    """What the contact rules say of one channel at ``at``, as they would to a permit asked for by the bank then, should
+    no fact change. What only the asker knows (what a letter holds, how many go on a visit) counts as not known."""
 
     channel: str
+    at: datetime
+    contact_point_id: UUID | None = Field(description="The number or address it is asked of; one in use, if there is")
+    legal_step: str | None = Field(description="As which legal step it is asked")
     earliest: datetime | None = Field(description="First instant at which it is permitted, as things stand")
     lift: SmallestChange | None = Field(description="Where refused: the smallest change of facts that would do")
     outcome: Literal["allow", "defer", "forbid"]
     until: datetime | None
     release: str | None
-    reason: str | None
+    reason: str | None = Field(
+        description="Why, where it is not the rules: there are none, or nothing to reach them by"
+    )
     rule_set: str | None
     fired: list[FiredRule]
 

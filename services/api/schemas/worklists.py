@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.fields import Instant
 from services.api.limits import LongText
 
 WorkKind = Literal["call", "visit", "letter", "legal"]
@@ -37,6 +38,7 @@ class WorkDone(BaseModel):
 
     outcome: WorkOutcome = Field(description="Which go with a kind of work is told by a 422")
     note: LongText | None = Field(default=None, description="Kept encrypted")
+    at: Instant | None = Field(default=None, description="When the contact was made, if not now")
 
 
 class WorkListed(BaseModel):

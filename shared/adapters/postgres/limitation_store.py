@@ -12,7 +12,6 @@ from shared.adapters.postgres.session import Session
 from shared.adapters.postgres.views.clauses import Where
 from shared.application.limitation import APPROVAL, OBSTACLE, ClaimOnFile, EntryOnFile, NewEntry
 from shared.application.principal import Principal
-from shared.domain.calendar import local_date
 from shared.domain.limitation import Interruption, InterruptionKind, Suspension
 
 LEFT_BY_HOLDER = ("contract", "left_with_bank")
@@ -93,7 +92,6 @@ class LimitationTables(Session):
     def _claim(self, row: Any, events: Sequence[Interruption], entered: Sequence[Any]) -> ClaimOnFile:
         account_id, customer_id, time_zone, jurisdiction, due_on = row
         mine = [entry for entry in entered if entry[0] == account_id]
-        today = local_date(self.now, time_zone or "UTC")
         return ClaimOnFile(
             account_id,
             customer_id,
@@ -102,7 +100,7 @@ class LimitationTables(Session):
             due_on,
             tuple(sorted(events, key=lambda each: (each.at, each.kind, each.proof or ""))),
             tuple(Suspension(proof, first, ends) for _, kind, proof, first, ends in mine if kind == OBSTACLE),
-            any(kind == APPROVAL and (ends is None or today < ends) for _, kind, _, _, ends in mine),
+            tuple(ends for _, kind, _, _, ends in mine if kind == APPROVAL),
         )
 
     async def add_entry(self, new: NewEntry, by: str) -> None:

@@ -101,7 +101,7 @@ class PlanningTables(Session):
         """Holds on the person stop their ladder; a hold on one account does when no other account is followed."""
         rows = await self.conn.fetch(
             """
-            select h.customer_id, h.placed_at, least(h.ends_at, h.released_at)
+            select h.customer_id, h.placed_at, least(h.ends_at, h.released_at), h.kind, h.hold_id
             from holds h
             where h.customer_id = any($1::text[]) and h.kind = any($2::text[])
               and (h.account_id is null or not exists (
@@ -118,7 +118,7 @@ class PlanningTables(Session):
             _STOPPING,
         )
         for row in rows:
-            files[row[0]].stops.append(Stop(row[1], row[2]))
+            files[row[0]].stops.append(Stop(row[1], row[2], row[3], str(row[4])))
 
     async def _load_waiting(self, files: dict[str, CaseFile]) -> None:
         rows = await self.conn.fetch(

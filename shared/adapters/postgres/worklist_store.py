@@ -78,3 +78,30 @@ class WorklistTables(Session):
             outcome,
             self.now,
         )
+
+    async def told_since_taken(self, item_id: UUID, channel: str) -> bool:
+        told: bool = await self.conn.fetchval(
+            """
+            select exists (
+                select from work_items w join contact_attempts a
+                    on a.customer_id = w.customer_id and a.channel = $2 and a.outbound and a.recorded_at >= w.taken_at
+                where w.item_id = $1)
+            """,
+            item_id,
+            channel,
+        )
+        return told
+
+    async def permit_since_taken(self, item_id: UUID, channel: str) -> UUID | None:
+        found: UUID | None = await self.conn.fetchval(
+            """
+            select p.permit_id
+            from work_items w join contact_permits p
+                on p.customer_id = w.customer_id and p.channel = $2 and p.asked_by = w.assignee
+                and p.asked_at >= w.taken_at and p.state in ('granted', 'lapsed')
+            where w.item_id = $1 order by p.asked_at desc, p.permit_id limit 1
+            """,
+            item_id,
+            channel,
+        )
+        return found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 
 from shared.adapters.postgres.views.clauses import EVERYTHING, Scope
 from shared.adapters.postgres.views.worklists import WorkFilter, list_work
+from shared.application.worklists import CHANNELS, CONTACTS, OUTCOMES
+from shared.domain.contact_outcome import OUTCOMES as POSSIBLE
 from tests.application.bank import report, updated
 from tests.services.api.people import AUDITOR, COLLECTOR, SUPERVISOR, office
 
@@ -63,6 +66,57 @@ async def test_a_call_is_taken_done_and_closes_its_follow_up(desk, clerk, call):
     assert told == ["arrears.case.work_taken.v1", "arrears.case.work_completed.v1"]
     async with desk.person(AUDITOR) as auditor:
         assert (await auditor.get(call)).json()["note"] is None
+
+
+async def contacts(desk):
+    made = await desk.rows("select channel, outcome, permitted, permit_id is not null from contact_attempts")
+    return made, await desk.rows("select channel, state, made_by from contact_ledger")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "contact"), [("refused", "right_party"), ("no_response", "no_answer"), ("wrong_person", "other_person")]
+)
+async def test_a_call_that_was_made_counts_though_nobody_told_of_it(desk, clerk, call, outcome, contact):
+    await clerk.edit(call + "/take")
+    assert (await clerk.edit(call + "/complete", outcome=outcome)).status_code == 200
+    assert await contacts(desk) == ([("phone", contact, False, False)], [("phone", "committed", "attempt")])
+    permit = await clerk.create("/v1/contact-permits", customer_id="C1", channel="phone", purpose="answer")
+    assert len(permit.json()["decision"]["facts"]["history"]) == 1, "the gate sees it"
+
+
+async def test_a_call_entered_later_counts_when_it_was_made(desk, clerk, call):
+    await clerk.edit(call + "/take")
+    tomorrow = await clerk.edit(call + "/complete", outcome="answered", at="2026-07-01T10:00:00+08:00")
+    assert (tomorrow.status_code, tomorrow.json()["errors"][0]["pointer"]) == (422, "/at")
+    assert await desk.values("select state from work_items") == ["taken"], "nothing of it was kept"
+    await clerk.edit(call + "/complete", outcome="answered", at="2026-06-29T23:30:00+08:00")
+    made = await desk.rows("select local_date::text, at from contact_ledger")
+    assert made == [("2026-06-29", datetime.fromisoformat("2026-06-29T23:30:00+08:00"))]
+
+
+async def test_the_call_uses_the_permit_that_was_asked_for_it(desk, clerk, call):
+    (point,) = await desk.values("select point_id from contact_points where kind = 'mobile'")
+    await clerk.edit(call + "/take")
+    asked = await clerk.create(
+        "/v1/contact-permits", customer_id="C1", channel="phone", contact_point_id=str(point), purpose="dunning"
+    )
+    assert asked.json()["state"] == "granted", asked.text
+    await clerk.edit(call + "/complete", outcome="answered")
+    assert await contacts(desk) == ([("phone", "right_party", True, True)], [("phone", "committed", "permit")])
+    assert await desk.values("select state from contact_permits") == ["used"]
+
+
+async def test_a_call_that_was_told_of_is_not_counted_twice(desk, clerk, call):
+    await clerk.edit(call + "/take")
+    told = {"customer_id": "C1", "channel": "phone", "outcome": "right_party", "effective_talk": True}
+    assert (await clerk.create("/v1/contact-attempts", **told)).status_code == 201
+    await clerk.edit(call + "/complete", outcome="promise_to_pay")
+    assert await contacts(desk) == ([("phone", "right_party", False, False)], [("phone", "committed", "attempt")])
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+def test_every_way_in_which_a_contact_ends_is_one_that_its_channel_can(kind):
+    assert {CONTACTS[outcome] for outcome in OUTCOMES[kind]} <= POSSIBLE[CHANNELS[kind]]
 
 
 async def test_of_two_who_take_an_item_at_once_one_gets_it(desk, clerk, call):

@@ -10,7 +10,8 @@ import pytest
 
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
-from shared.application.gateway import ErrorClass, Receipt, ReceiptStatus
+from shared.application.gateway import ErrorClass, Receipt, ReceiptStatus, Reply
+from shared.domain.stop_words import asks_to_stop
 from tests.services.sandbox.running import Running, message, running_sandbox
 
 
@@ -21,6 +22,7 @@ class Listener:
         self.status = b"204 No Content"
         self.posts = 0
         self.receipts: list[Receipt] = []
+        self.replies: list[Reply] = []
         self._gateway = build_gateways(GatewaySettings())["sms"]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,7 +31,9 @@ class Listener:
         body = await reader.readexactly(int(next(v for k, v in headers.items() if k.lower() == "content-length")))
         self.posts += 1
         if self.status.startswith(b"2"):
-            self.receipts += self._gateway.callback(body, headers).receipts
+            told = self._gateway.callback(body, headers)
+            self.receipts += told.receipts
+            self.replies += told.replies
         writer.write(b"HTTP/1.1 " + self.status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
         writer.close()
@@ -133,3 +137,27 @@ async def test_a_push_that_keeps_failing_is_given_up(world: tuple[Running, Liste
 async def test_without_a_callback_url_nothing_is_pushed(sandbox: Running) -> None:
     await sandbox.send(message())
     assert (await sandbox.stats())["receipts"]["waiting"] == 0
+
+
+async def test_somebody_answers_stop(world: tuple[Running, Listener]) -> None:
+    """Signed like a receipt, and taken for what it is before the sandbox says so."""
+    sandbox, listener = world
+    answer = await sandbox.client.post("/replies", json={"from": "+8613800001777", "text": "STOP"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "pushed"})
+    (reply,) = listener.replies
+    assert (reply.sender, reply.text, listener.receipts) == ("+8613800001777", "STOP", [])
+    assert asks_to_stop(reply.text)
+
+
+async def test_a_reply_that_nobody_takes_is_not_said_to_be_taken(world: tuple[Running, Listener]) -> None:
+    sandbox, listener = world
+    listener.status = b"403 Forbidden"
+    answer = await sandbox.client.post("/replies", json={"from": "+8613800001777", "text": "STOP"})
+    assert (answer.status_code, listener.replies) == (502, [])
+
+
+@pytest.mark.parametrize("body", ["{}", "STOP", '{"from": "1", "text": "STOP", "when": "now"}'])
+async def test_what_is_no_reply_is_refused(world: tuple[Running, Listener], body: str) -> None:
+    sandbox, listener = world
+    answer = await sandbox.client.post("/replies", content=body)
+    assert (answer.status_code, listener.posts) == (422, 0)

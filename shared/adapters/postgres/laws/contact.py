@@ -55,6 +55,20 @@ _APPLIES = """
     and (rule.valid_to is null or contact.local_date < rule.valid_to)
 """
 
+# Whether the customer had agreed, on record before, to contact by this channel at this hour; only where the rule lets
+# consent lift it.
+_AGREED = """
+    rule.parameters ->> 'lifted_by' = 'consent' and exists (
+        select from contact_hours agreed
+        where agreed.customer_id = contact.customer_id and agreed.kind = 'consent' and agreed.given_by = 'debtor'
+          and agreed.channel = contact.channel and agreed.recorded_at <= contact.at and agreed.starts_at <= contact.at
+          and (agreed.ends_at is null or contact.at < agreed.ends_at)
+          and (agreed.withdrawn_at is null or contact.at < agreed.withdrawn_at)
+          and case when agreed.from_time < agreed.to_time
+              then clocks.local::time >= agreed.from_time and clocks.local::time < agreed.to_time
+              else clocks.local::time >= agreed.from_time or clocks.local::time < agreed.to_time end)
+"""
+
 CONTACT = (
     Question(
         "L3",
@@ -129,7 +143,8 @@ CONTACT = (
                where rule.hash = contact.hash and {_APPLIES}
                  and case when rule.starts < rule.ends
                      then clocks.local::time >= rule.starts and clocks.local::time < rule.ends
-                     else clocks.local::time >= rule.starts or clocks.local::time < rule.ends end)
+                     else clocks.local::time >= rule.starts or clocks.local::time < rule.ends end
+                 and ({_AGREED}) is not true)
         """,  # noqa: S608 - constants only
     ),
     Question(

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from shared.application.book import Book, CustomerPage
 from shared.application.explaining import Explained
+from shared.application.limitation import claims_about
+from shared.application.permit_facts import PointOnFile
 from shared.domain.case import Case, CaseState
+
+_POINTS = """
+    select point_id, kind, source, state from contact_points where customer_id = $1
+    order by state <> 'active', position, point_id
+"""
 
 
 async def load_case(tx: Any, case_id: UUID) -> Explained | None:
@@ -35,4 +42,13 @@ async def load_case(tx: Any, case_id: UUID) -> Explained | None:
     reasons = await tx.conn.fetch(
         "select step, anchor, state, reason, due_at from follow_ups where case_id = $1 order by due_at, step", case_id
     )
-    return Explained(tx.now, customer, case, file, desks[0], {(each[0], each[1]): each[3] for each in reasons})
+    return Explained(
+        tx.now,
+        customer,
+        case,
+        file,
+        desks[0],
+        {(each[0], each[1]): each[3] for each in reasons},
+        [PointOnFile(*each) for each in await tx.conn.fetch(_POINTS, customer.customer_id)],
+        await claims_about(tx, customer.customer_id),
+    )
