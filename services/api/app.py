@@ -14,7 +14,9 @@ from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
+    affordability_guides,
     approvals,
+    assessments,
     audit,
     callbacks,
     cases,
@@ -76,6 +78,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     third_parties.router,
     plans.router,
     settlements.router,
+    assessments.router,
+    affordability_guides.router,
     approvals.router,
     worklists.router,
     health.router,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from shared.application.agreements import catch_up_agreements, weigh
 from shared.application.approvals import About, ApprovalStore, ask_second_person, drop_request
+from shared.application.assessments import AssessmentReader, assessment_named
 from shared.application.book import Book, PlanOnFile
 from shared.application.editing import Expected, case_of, open_for_edit
 from shared.application.judging import PolicyShelf, zone_of
@@ -30,12 +31,12 @@ from shared.domain.plan_terms import Agreement
 class ProposalAsked:
     plan_id: UUID
     asked: PlanAsked
-    assessment_id: str | None = None
+    assessment_id: UUID | None = None
     replaces: UUID | None = None
     waive: tuple[str, ...] = ()
 
 
-class PlanStore(ApprovalStore, Protocol):
+class PlanStore(ApprovalStore, AssessmentReader, Protocol):
     async def find_plan(self, plan_id: UUID, who: Principal) -> PlanOnFile | None: ...
 
 
@@ -62,7 +63,7 @@ class PlanDesk:
             proposed_by=who.subject,
             roles={role.value for role in who.roles},
             bucket=worst_bucket(book, self._shelf, customer_id, wanted.asked.accounts),
-            assessment_id=wanted.assessment_id,
+            assessment=await assessment_named(tx, wanted.assessment_id, customer_id),
             replaces=None if old is None else old.plan,
             waived=wanted.waive,
         )

@@ -114,7 +114,7 @@ class Plan:
     rule: BreakRule
     proposed_by: str
     proposed_on: date
-    assessment_id: str | None
+    assessment_id: UUID | None
     approvers: tuple[str, ...]
     policy_version: int
     state: PlanState = PlanState.PROPOSED

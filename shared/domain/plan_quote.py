@@ -52,7 +52,7 @@ def quote(
 ) -> Quote:
     """Raises Refused (PlanRefused, ScheduleRefused) with the first thing that stands against these terms."""
     rules = _rules(terms, policy)
-    _check_debts(debts)
+    check_debts(debts)
     _check_terms(terms, rules, policy, today)
     days = due_days(terms.dates, terms.instalments, calendar)
     months = months_spanned(today, days[-1].nominal_on)
@@ -93,7 +93,8 @@ def _rules(terms: Terms, policy: PlanPolicy) -> KindRules:
         raise PlanRefused("kind-not-offered", f"the policy offers no plan of the kind {terms.kind}") from None
 
 
-def _check_debts(debts: Sequence[Debt]) -> None:
+def check_debts(debts: Sequence[Debt]) -> None:
+    """Raises PlanRefused for debts that no plan is made of."""
     accounts = [debt.account for debt in debts]
     if not debts or any(debt.amount < 1 for debt in debts):
         raise PlanRefused("nothing-owed", "a plan pays debts, each of a positive amount")

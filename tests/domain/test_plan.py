@@ -28,6 +28,7 @@ from shared.domain.plan_quote import Quote, quote
 from shared.domain.plan_schedule import Steps
 from shared.domain.plan_terms import Agreement, Content, Form, PlanKind, PlanPolicy, PlanRefused, Terms
 from tests.domain.agreements import (
+    ASSESSED,
     PLANS,
     RECKONED_AT,
     SIGNED,
@@ -153,7 +154,7 @@ def test_within_the_proposers_limit_a_plan_is_approved_at_once() -> None:
     ],
 )
 def test_over_the_limit_it_waits_for_those_whose_limit_covers_it(amount: int, asked: Any, approvers: Any) -> None:
-    outcome = propose(new_plan(quoted(debt(amount), asked=asked), assessment_id="as-1"), (), PLANS, TODAY)
+    outcome = propose(new_plan(quoted(debt(amount), asked=asked), assessment=ASSESSED), (), PLANS, TODAY)
     assert words(outcome) == ["proposed"]
     assert outcome.state.approvers == approvers
     approved = approve(outcome.state, "u-9")
@@ -197,7 +198,7 @@ def test_what_is_waivable_is_waived_only_by_name() -> None:
 
 def personalised(**changes: Any) -> Any:
     made = quoted(asked=terms(kind=PlanKind.PERSONALISED, count=60))
-    return new_plan(made, assessment_id="as-1", **changes)
+    return new_plan(made, assessment=ASSESSED, **changes)
 
 
 def test_five_years_are_the_most_and_collection_stops_while_it_is_kept() -> None:

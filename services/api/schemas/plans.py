@@ -18,7 +18,7 @@ PlanStateName = Literal["proposed", "approved", "active", "completed", "broken",
 ApprovalStateName = Literal["pending", "approved", "refused", "expired", "withdrawn"]
 FrequencyName = Literal["monthly", "fortnightly", "weekly"]
 ContentName = Literal["debt", "repayment", "charges", "no_new_card", "duties", "other"]
-Waivable = Literal["second-personalised", "restructured-too-often", "no-assessment"]
+Waivable = Literal["second-personalised", "restructured-too-often", "no-assessment", "not-affordable"]
 Amount = Annotated[int, Field(strict=True, gt=0, le=10**15, description="Amount in minor units of its currency")]
 
 _TERMS: JsonDict = {
@@ -83,9 +83,9 @@ class PlanIn(QuoteIn):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_TERMS, "assessment_id": None, "replaces": None}]})
 
-    assessment_id: Text | None = None
+    assessment_id: UUID | None = Field(default=None, description="What was found that the customer can afford")
     replaces: UUID | None = Field(default=None, description="The plan that this one restructures")
-    waive: list[Waivable] = Field(default=[], max_length=3, description="For supervisors only")
+    waive: list[Waivable] = Field(default=[], max_length=4, description="For supervisors only")
 
 
 class InstalmentOut(BaseModel):
@@ -191,7 +191,7 @@ class PlanOut(BaseModel):
     proposed_on: date
     approvers: list[str] = Field(description="Roles one of which has to approve it; none once it is approved")
     approved_by: str | None
-    assessment_id: str | None
+    assessment_id: UUID | None
     agreement: AgreementOut | None
     active_from: date | None
     ended_on: date | None

@@ -55,6 +55,14 @@ async def active(clerk, **more):
     return path
 
 
+async def personal(person, **more):
+    """Terms of a personalised plan, with what was found that the customer can afford."""
+    household = {"adults": 1, "incomes": [{"kind": "wages", "amount": 600_000}], "fixed": [], "flexible": []}
+    asked = {"customer_id": "C1", "accounts": TERMS["accounts"], "household": household | {"pay_day": 15}}
+    found = (await person.create("/v1/assessments", **asked)).json()
+    return TERMS | {"kind": "personalised", "assessment_id": found["assessment_id"]} | more
+
+
 async def state(clerk, path):
     shown = (await clerk.get(path)).json()
     (progress,) = shown["progress"]
@@ -167,8 +175,7 @@ async def test_an_oral_agreement_is_recorded_and_a_personalised_one_says_all_six
     refused = await clerk.edit(proposed.headers["location"] + "/activate", agreed_on="2026-06-30", form="oral")
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "not-recorded")
     await clerk.edit(proposed.headers["location"] + "/cancel", reason="mistake")
-    asked = TERMS | {"kind": "personalised", "assessment_id": "AS-1"}
-    personalised = await clerk.create("/v1/plans", **asked)
+    personalised = await clerk.create("/v1/plans", **await personal(clerk))
     assert personalised.json()["approvers"] == ["supervisor", "compliance"]
     async with desk.person(COMPLIANCE, name="zhao.min") as second:
         await second.edit(await waiting(second) + "/decide", granted=True, reason="fits the assessment")
@@ -179,9 +186,8 @@ async def test_an_oral_agreement_is_recorded_and_a_personalised_one_says_all_six
 
 
 async def test_over_the_limit_a_second_person_decides_and_nobody_decides_about_their_own(desk, clerk):
-    long = TERMS | {"instalments": 24, "first_on": "2026-07-20"}
     async with desk.person(SUPERVISOR, COLLECTOR, name="wang.fang") as proposer:
-        proposed = await proposer.create("/v1/plans", **(long | {"kind": "personalised", "assessment_id": "AS-1"}))
+        proposed = await proposer.create("/v1/plans", **await personal(proposer, instalments=24))
         assert (proposed.status_code, proposed.json()["state"]) == (201, "proposed"), proposed.text
         own = await proposer.edit(await waiting(proposer) + "/decide", granted=True, reason="seems right")
         assert own.status_code == 403
@@ -197,7 +203,7 @@ async def test_over_the_limit_a_second_person_decides_and_nobody_decides_about_t
 
 @pytest.mark.parametrize("way", ["refuse", "expire", "withdraw", "cancel"])
 async def test_what_is_not_approved_is_called_off(desk, clerk, way):
-    proposed = await clerk.create("/v1/plans", **(TERMS | {"kind": "personalised", "assessment_id": "AS-1"}))
+    proposed = await clerk.create("/v1/plans", **await personal(clerk))
     path = proposed.headers["location"]
     approval = await waiting(clerk)
     async with desk.person(SUPERVISOR, name="zhao.min") as second:
@@ -252,7 +258,7 @@ async def test_a_merger_takes_a_plan_its_hold_and_its_money_along(desk, clerk):
 
 
 async def test_a_request_about_a_merged_customer_expires_where_they_are_now(desk, clerk):
-    proposed = await clerk.create("/v1/plans", **(TERMS | {"kind": "personalised", "assessment_id": "AS-1"}))
+    proposed = await clerk.create("/v1/plans", **await personal(clerk))
     approval = await waiting(clerk)
     await desk.bank.say(report("A2", "C2", unpaid=0), updated("C2", mobile="+8613800000002"), merged("C1", "C2"))
     await desk.move_to(local("2026-07-06T12:00"))
