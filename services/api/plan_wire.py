@@ -34,6 +34,7 @@ def asked(body: schema.QuoteIn) -> PlanAsked:
 
 def quoted(made: Quote) -> dict[str, Any]:
     return {
+        "fingerprint": made.fingerprint,
         "customer_id": made.customer_id,
         "kind": made.kind.value,
         "debts": [_debt(each) for each in made.debts],

@@ -19,7 +19,7 @@ from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.principal import Principal, Role
 from shared.application.quoting import PlanAsked, allowed, not_settled, open_agreements, quoted, worst_bucket
-from shared.application.refusals import FieldError, Forbidden, Invalid
+from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
 from shared.domain.plan import Plan, PlanState
@@ -29,8 +29,11 @@ from shared.domain.plan_terms import Agreement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalAsked:
+    """``quote``: the fingerprint of the quote that it was made from, if the customer is to get that and no other."""
+
     plan_id: UUID
     asked: PlanAsked
+    quote: str | None = None
     assessment_id: UUID | None = None
     replaces: UUID | None = None
     waive: tuple[str, ...] = ()
@@ -54,6 +57,8 @@ class PlanDesk:
         book, agreements, zone = await open_agreements(tx, self._shelf, customer_id, who)
         not_settled(agreements, wanted.asked.accounts, live=True)
         made = quoted(book, self._shelf, wanted.asked, zone)
+        if wanted.quote not in (None, made.fingerprint):
+            raise Conflict("What was quoted is not what it would be now; quote it again.", code="quote-changed")
         old = None if wanted.replaces is None else agreements.plans.get(wanted.replaces)
         if wanted.replaces is not None and old is None:
             raise Invalid("There is no such plan.", errors=[FieldError("/replaces", "is not a plan of this customer")])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from shared.domain.calendar import BusinessCalendar
+from shared.domain.document import content_hash
 from shared.domain.payment import AccountKey
 from shared.domain.plan_cost import Cost, cost_of
 from shared.domain.plan_dates import due_days, months_spanned
@@ -35,6 +36,22 @@ class Quote:
     @property
     def kind(self) -> PlanKind:
         return self.terms.kind
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of what somebody was told: of which debts, part by part, how much is paid when. Another day on
+        which the same is told has the same one."""
+        return content_hash(
+            {
+                "kind": self.kind.value,
+                "debts": sorted([each.account_id, each.currency, *_parts(each)] for each in self.debts),
+                "instalments": [
+                    [schedule.currency, each.due_on, each.amount, each.principal, each.interest, each.fee]
+                    for schedule in self.schedules
+                    for each in schedule.instalments
+                ],
+            }
+        )
 
     @property
     def financed(self) -> Mapping[str, int]:
@@ -84,6 +101,11 @@ def quote(
         months=months,
         warnings=tuple(warnings),
     )
+
+
+def _parts(debt: Debt) -> list[int]:
+    owed = debt.balances
+    return [owed.principal, owed.interest, owed.fees, owed.penalty]
 
 
 def _rules(terms: Terms, policy: PlanPolicy) -> KindRules:

@@ -167,6 +167,16 @@ def test_what_no_limit_covers_is_refused() -> None:
             propose(new_plan(made, roles={"supervisor", "admin"}), (), PLANS, TODAY)
 
 
+def test_the_fingerprint_of_a_quote_is_that_of_what_was_told() -> None:
+    made = quoted()
+    later = quoted(today=TODAY + timedelta(days=3))
+    assert later.fingerprint == made.fingerprint != quoted(asked=terms(count=7)).fingerprint
+    moved = quoted(debt(590_000, interest=10_000))
+    assert (moved.financed, moved.fingerprint != made.fingerprint) == (made.financed, True)
+    two = [debt(500_000), debt(100_000, "A2")]
+    assert quoted(*two).fingerprint == quoted(*reversed(two)).fingerprint
+
+
 def test_a_quote_does_not_hold_for_ever() -> None:
     made = quoted()
     assert objections(new_plan(made), (), PLANS, TODAY + timedelta(days=7)) == {}

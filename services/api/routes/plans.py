@@ -48,6 +48,7 @@ async def propose_plan(body: schema.PlanIn, caller: Planner, deps: Deps, once: I
         wanted = ProposalAsked(
             plan_id=uuid4(),
             asked=asked(body),
+            quote=body.quote,
             assessment_id=body.assessment_id,
             replaces=body.replaces,
             waive=tuple(body.waive),

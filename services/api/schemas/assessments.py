@@ -122,6 +122,7 @@ class OptionTerms(BaseModel):
 class OptionOut(BaseModel):
     """An affordable plan, worked out on the debts of the day it was assessed."""
 
+    fingerprint: str = Field(description="``quote`` of a proposal that is to be this option and no other")
     best_for: list[WayName]
     terms: OptionTerms
     schedules: list[ScheduleOut]

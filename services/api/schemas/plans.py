@@ -21,6 +21,8 @@ ContentName = Literal["debt", "repayment", "charges", "no_new_card", "duties", "
 Waivable = Literal["second-personalised", "restructured-too-often", "no-assessment", "not-affordable"]
 Amount = Annotated[int, Field(strict=True, gt=0, le=10**15, description="Amount in minor units of its currency")]
 
+Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hex")]
+
 _TERMS: JsonDict = {
     "customer_id": "C-1001",
     "accounts": [{"account_id": "A-1001", "currency": "CNY"}],
@@ -81,8 +83,13 @@ class QuoteIn(BaseModel):
 class PlanIn(QuoteIn):
     """A quote that somebody wants to offer. It is worked out again, on the debts of this moment."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_TERMS, "assessment_id": None, "replaces": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_TERMS, "quote": None, "assessment_id": None, "replaces": None}]}
+    )
 
+    quote: Fingerprint | None = Field(
+        default=None, description="The quote it was made from: refused (``quote-changed``) when that does not hold now"
+    )
     assessment_id: UUID | None = Field(default=None, description="What was found that the customer can afford")
     replaces: UUID | None = Field(default=None, description="The plan that this one restructures")
     waive: list[Waivable] = Field(default=[], max_length=4, description="For supervisors only")
@@ -128,6 +135,7 @@ class DebtOut(BaseModel):
 class QuoteOut(BaseModel):
     """What it would look like today. Nothing of it is kept."""
 
+    fingerprint: str = Field(description="Of its debts and instalments; ``quote`` of a proposal that is to be this one")
     customer_id: str
     kind: PlanKindName
     debts: list[DebtOut]

@@ -75,7 +75,7 @@ def _options(options: Options) -> list[dict[str, Any]]:
         else:
             known.append(way)
     return [
-        {"best_for": ways, "terms": _plain(quote.terms)}
+        {"fingerprint": quote.fingerprint, "best_for": ways, "terms": _plain(quote.terms)}
         | {name: _plain(getattr(quote, name)) for name in _SHOWN_OF_A_QUOTE}
         for quote, ways in found
     ]

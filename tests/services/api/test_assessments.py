@@ -97,7 +97,7 @@ async def test_what_a_month_leaves_and_three_ways_to_pay(desk, clerk):
 async def test_an_option_becomes_a_plan_that_names_its_assessment(desk, clerk):
     found = await assessed(clerk)
     quick = next(each for each in found["options"] if "shortest_term" in each["best_for"])
-    made = await propose(clerk, found, quick)
+    made = await propose(clerk, found, quick, quote=quick["fingerprint"])
     assert (made.status_code, made.json()["state"]) == (201, "approved"), made.text
     assert made.json()["assessment_id"] == found["assessment_id"]
     assert made.json()["schedules"] == quick["schedules"], "what was offered is what is agreed"
@@ -194,6 +194,9 @@ async def test_it_stays_as_it_was_found_when_the_debts_move(desk, clerk):
     await desk.bank.say(payment(amount=1_500))
     shown = (await clerk.get(f"/v1/assessments/{found['assessment_id']}")).json()
     assert (shown["owed"], shown["options"]) == (401_000, found["options"])
+    option = found["options"][0]
+    changed = await propose(clerk, found, option, quote=option["fingerprint"])
+    assert (changed.status_code, changed.json()["type"].rpartition("/")[2]) == (409, "quote-changed")
     assert (await assessed(clerk))["owed"] == 399_500
 
 

@@ -101,6 +101,21 @@ async def test_a_quote_adds_up_and_nothing_of_it_is_kept(desk, clerk):
     assert await told(desk) == []
 
 
+async def test_a_proposal_that_names_its_quote_is_that_quote_or_refused(desk, clerk):
+    quote = (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["fingerprint"]
+    await desk.move_to(local("2026-07-02T12:00"))
+    assert (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["fingerprint"] == quote, "the same is told"
+    await desk.bank.say(payment(amount=1_500, posted="2026-07-02T10:00:00+08:00"))
+    changed = await clerk.create("/v1/plans", **TERMS, quote=quote)
+    assert (changed.status_code, changed.json()["type"].rpartition("/")[2]) == (409, "quote-changed"), changed.text
+    other = await clerk.create("/v1/plans", **(TERMS | {"instalments": 5}), quote=quote)
+    assert other.status_code == 409
+    again = (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["fingerprint"]
+    assert again != quote
+    assert (await clerk.create("/v1/plans", **TERMS, quote=again)).status_code == 201
+    assert (await clerk.create("/v1/plans", **TERMS, quote="AB")).status_code == 422
+
+
 async def test_what_was_paid_since_the_report_is_not_owed_any_more(desk, clerk):
     await desk.bank.say(payment(amount=1_500))
     (debt,) = (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["debts"]
