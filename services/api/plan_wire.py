@@ -68,7 +68,8 @@ def agreed(body: schema.AgreementIn) -> Agreement:
 def shown(content: str) -> dict[str, Any]:
     row = orjson.loads(content)
     plan = row["document"] | {name: row[name] for name in ("customer_id", "kind", "state")}
-    shown = {name: plan[name] for name in _SHOWN}
+    shown = {name: plan[name] for name in _SHOWN if name in plan}
+    shown.setdefault("waived", [])  # of plans that were made before it was kept
     shown["debts"] = [
         {"account_id": each["account_id"], "currency": each["currency"], **each["balances"]} for each in plan["debts"]
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -47,11 +48,6 @@ def dearest_month(schedule: Schedule, frequency: Frequency) -> int:
     else as many as a month can hold."""
     if frequency is Frequency.MONTHLY:
         return max(each.amount for each in schedule.instalments)
-    return max(
-        sum(
-            each.amount
-            for each in schedule.instalments
-            if first.nominal_on <= each.nominal_on < add_months(first.nominal_on, 1)
-        )
-        for first in schedule.instalments
-    )
+    days = [each.nominal_on for each in schedule.instalments]
+    sums = [0, *schedule.cumulative]
+    return max(sums[bisect_left(days, add_months(day, 1))] - sums[start] for start, day in enumerate(days))

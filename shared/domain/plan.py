@@ -102,7 +102,8 @@ class Progress:
 class Plan:
     """``schedules`` and ``progress`` by currency, in the same order. ``rule`` is the break rule of the day it was
     proposed. ``approvers`` are the roles one of which has to approve; none once it is approved. ``replaces`` and
-    ``replaced_by`` tie a restructured plan to its successor, ``generation`` counts them from 0."""
+    ``replaced_by`` tie a restructured plan to its successor, ``generation`` counts them from 0. ``waived`` are the
+    codes of what stood against it and was put aside by who proposed it."""
 
     plan_id: UUID
     customer_id: str
@@ -127,6 +128,7 @@ class Plan:
     replaces: UUID | None = None
     replaced_by: UUID | None = None
     generation: int = 0
+    waived: tuple[str, ...] = ()
 
     @property
     def kind(self) -> PlanKind:

@@ -74,7 +74,8 @@ WAIVABLE = frozenset({"second-personalised", "restructured-too-often", "no-asses
 def propose(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today: date) -> Outcome[Plan]:
     """A proposal, approved at once when the proposer's own limit covers it; otherwise ``approvers`` says whose decision
     it waits for. Raises PlanRefused with the first code that stands against it."""
-    for code, words in objections(new, earlier, policy, today).items():
+    against = objections(new, earlier, policy, today)
+    for code, words in against.items():
         if code not in WAIVABLE or code not in new.waived:
             raise PlanRefused(code, words)
     quote = new.quote
@@ -98,6 +99,7 @@ def propose(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today: da
         policy_version=policy.version,
         progress=tuple(Progress(schedule.currency, left=schedule.total) for schedule in quote.schedules),
         replaces=None if new.replaces is None else new.replaces.plan_id,
+        waived=tuple(against),
         generation=0 if new.replaces is None else new.replaces.generation + 1,
     )
     proposed = plan_news("proposed", plan, None)

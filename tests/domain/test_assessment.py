@@ -47,7 +47,10 @@ def test_the_words_tell_what_the_plan_asks_for_and_not_what_the_household_has() 
 
 def test_too_dear_is_put_aside_by_name_and_the_rest_is_not() -> None:
     new = new_plan(monthly(100_000, 6), assessment=replace(ASSESSED, available=1), waived={"not-affordable"})
-    assert propose(new, (), PLANS, TODAY).state.assessment_id == ASSESSED.assessment_id
+    made = propose(new, (), PLANS, TODAY).state
+    assert (made.assessment_id, made.waived) == (ASSESSED.assessment_id, ("not-affordable",))
+    affordable = propose(replace(new, assessment=ASSESSED), (), PLANS, TODAY).state
+    assert affordable.waived == (), "only what stood against it"
     late = replace(new, assessment=replace(ASSESSED, valid_until=date(2026, 1, 1)), waived={"assessment-expired"})
     with pytest.raises(PlanRefused, match="good until 2026-01-01"):
         propose(late, (), PLANS, TODAY)

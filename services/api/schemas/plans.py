@@ -206,6 +206,7 @@ class PlanOut(BaseModel):
     replaces: UUID | None
     replaced_by: UUID | None
     generation: int
+    waived: list[Waivable] = Field(description="What stood against it and was put aside by who proposed it")
     policy_version: int
     row_version: int
 

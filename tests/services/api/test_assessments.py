@@ -141,6 +141,7 @@ async def test_more_than_is_available_is_refused_and_put_aside_by_a_supervisor_o
         assert code(await propose(supervisor, found)) == (422, "not-affordable")
         waived = await propose(supervisor, found, waive=["not-affordable"])
     assert (waived.status_code, waived.json()["state"]) == (201, "approved"), waived.text
+    assert waived.json()["waived"] == ["not-affordable"], "who approves or signs it sees that"
 
 
 async def test_weekly_instalments_are_held_against_what_falls_into_a_month(desk, clerk):

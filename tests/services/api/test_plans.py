@@ -238,6 +238,13 @@ async def test_what_is_not_approved_is_called_off(desk, clerk, way):
     assert await desk.values("select count(*) from timers where kind in ('approval_ends', 'plan_look')") == [0]
 
 
+async def test_a_plan_of_before_what_was_put_aside_was_kept_goes_on(desk, clerk):
+    path = (await clerk.create("/v1/plans", **TERMS)).headers["location"]
+    await desk.deps.pool.execute("update plans set document = document - 'waived'")
+    assert (await clerk.get(path)).json()["waived"] == []
+    assert (await clerk.edit(path + "/activate", **SIGNED)).json()["state"] == "active"
+
+
 async def test_what_nobody_brings_to_life_lapses(desk, clerk):
     path = (await clerk.create("/v1/plans", **TERMS)).headers["location"]
     await desk.move_to(local("2026-07-16T00:00"))
