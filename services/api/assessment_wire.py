@@ -42,7 +42,10 @@ def _items(stated: list[schema.StatedItem]) -> tuple[Item, ...]:
 
 def listed(content: str) -> dict[str, Any]:
     row = orjson.loads(content)
-    document = row.pop("document")
+    return _about(row, row.pop("document"))
+
+
+def _about(row: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "debts": [
@@ -50,16 +53,17 @@ def listed(content: str) -> dict[str, Any]:
             for each in document["debts"]
         ],
         "under_way": [{**each, "accounts": _accounts(each["accounts"])} for each in document["under_way"]],
-        "options": [{**each, "terms": _terms(each["terms"])} for each in document["options"]],
     }
 
 
 def shown(content: str, sealed: bytes, cipher: Cipher, *, plain: bool) -> dict[str, Any]:
     """``plain``: with what tells of the household."""
-    about = listed(content)
-    household = orjson.loads(cipher.decrypt_bytes(TABLE, COLUMN, about["assessment_id"], sealed))
+    row = orjson.loads(content)
+    document = row.pop("document")
+    household = orjson.loads(cipher.decrypt_bytes(TABLE, COLUMN, row["assessment_id"], sealed))
     return {
-        **about,
+        **_about(row, document),
+        "options": [{**each, "terms": _terms(each["terms"])} for each in document["options"]],
         "available": household["budget"]["available"],
         "proofs": household["proofs"],
         **{name: household[name] if plain else None for name in _SEALED},

@@ -148,7 +148,7 @@ class UnderWayOut(BaseModel):
 
 
 class AssessmentListed(BaseModel):
-    """An assessment without what tells of the household. It never changes; a new one is made instead."""
+    """An assessment without its options and what tells of the household. It never changes; a new one is made."""
 
     assessment_id: UUID
     customer_id: str
@@ -158,7 +158,6 @@ class AssessmentListed(BaseModel):
     owed: int
     debts: list[DebtOut]
     under_way: list[UnderWayOut]
-    options: list[OptionOut]
     guide: str
     guide_version: int
     guide_hash: str
@@ -172,6 +171,7 @@ class AssessmentListed(BaseModel):
 class AssessmentOut(AssessmentListed):
     """What tells of the household is null, but to who makes the assessment, and who says why they ask (``unmask``)."""
 
+    options: list[OptionOut]
     available: int = Field(description="What a month leaves for these debts; less than nothing is possible")
     proofs: list[ProofOut] = Field(description="That the routes before this one lead nowhere")
     household: Household | None

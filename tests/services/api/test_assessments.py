@@ -231,7 +231,7 @@ async def test_a_reader_sees_what_is_available_and_the_household_only_with_a_rea
     assert (plain.status_code, plain.json()) == (200, found)
     listed = (await clerk.get("/v1/assessments", customer_id="C1", route="hardship")).json()["items"]
     assert [each["assessment_id"] for each in listed] == [found["assessment_id"]]
-    assert not {"available", "proofs", *sealed} & listed[0].keys()
+    assert not {"options", "available", "proofs", *sealed} & listed[0].keys()
     trail = await desk.rows("select actor, action, subject from audit")
     assert trail == [
         ("zhao.min", "assessment.unmasked", path.removeprefix("/v1/").replace("assessments", "assessment"))

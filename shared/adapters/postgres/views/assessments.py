@@ -10,10 +10,11 @@ from uuid import UUID
 
 from shared.adapters.postgres.views.clauses import Listed, Scope, Where, page
 
-_LISTED = """
+_ABOUT = """
     a.assessment_id, a.customer_id, a.case_id, a.currency, a.route, a.owed, a.guide, a.guide_version, a.guide_hash,
-    a.policy_version, a.assessed_by, a.assessed_at, a.assessed_on, a.valid_until, a.document
+    a.policy_version, a.assessed_by, a.assessed_at, a.assessed_on, a.valid_until
 """
+_LISTED = f"{_ABOUT}, a.document - 'options' as document"  # three schedules each are too much for a list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ async def get_assessment(conn: Any, assessment_id: UUID, scope: Scope) -> Any:
     return await conn.fetchrow(
         f"""
         select to_json(found), sealed.household_enc
-        from (select {_LISTED} from assessments a {where}) found join assessments sealed using (assessment_id)
+        from (select {_ABOUT}, a.document from assessments a {where}) found
+        join assessments sealed using (assessment_id)
         """,  # noqa: S608 - built of constants
         *where.args,
     )
