@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-JOBS ?= 2
+JOBS ?= 4
 KAFKA_PORT ?= 9092
 BROKER = $(BIN)/python -m shared.runtime.local_kafka
 KAFKA_HOME = $${ARREARS_HOME:-.arrears}/kafka
@@ -24,8 +24,8 @@ help: ## show this list
 run: $(VENV)/.run ## start everything on embedded defaults; KAFKA=localhost:9092: three processes and a broker (make kafka)
 	$(WITH_KAFKA)$(BIN)/python -m services.local
 
-test: $(VENV)/.dev ## run the tests (JOBS=2 processes, ARGS= for pytest)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+test: $(VENV)/.dev ## run the tests (JOBS=4 processes, ARGS= for pytest)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-faults: $(VENV)/.dev ## the long ones: twenty kills during the whole feed (ARGS=-s shows the figures)
 	$(BIN)/python -m pytest -m full $(ARGS)

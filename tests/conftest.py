@@ -77,6 +77,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         EmbeddedPostgres(Path(home)).destroy()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take long begins first, so that nobody is left with it at the end; the rest stays in random order."""
+    items.sort(key=_patience, reverse=True)
+
+
+def _patience(item: pytest.Item) -> float:
+    """Seconds that the test may take, where it says so."""
+    marker = item.get_closest_marker("timeout")
+    if marker is not None:
+        return float(marker.args[0])
+    return 10.0 if item.get_closest_marker("kafka") or item.get_closest_marker("slow") else 0.0
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     if not session.config.option.collectonly and any(item.get_closest_marker("kafka") for item in session.items):
         why_no_broker()  # here, because the first time fetches: no test should have to do that in its time

@@ -43,6 +43,7 @@ from services.api.routes import (
     settlements,
     templates,
     third_parties,
+    waivers,
     worklists,
 )
 
@@ -78,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     third_parties.router,
     plans.router,
     settlements.router,
+    waivers.router,
     assessments.router,
     affordability_guides.router,
     approvals.router,

@@ -48,6 +48,7 @@ TAGS = {
     "assessments": "What a household can pay, and which plans fit",
     "affordability-guides": "What a household can be asked to live on",
     "settlements": "Less is taken than is owed, and the rest given up once it is paid",
+    "waivers": "Charges that are let off",
     "approvals": "What waits for a second person",
     "worklists": "What people have to do",
     "health": "Whether this process lives and can work",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from services.api.schemas import plans as schema
+from shared.application.plan_proposing import ProposalAsked
 from shared.application.quoting import PlanAsked
 from shared.domain.plan_dates import DateRule, Frequency, Shift
 from shared.domain.plan_quote import Quote
@@ -30,6 +32,17 @@ def asked(body: schema.QuoteIn) -> PlanAsked:
 
     accounts = tuple((each.account_id, each.currency) for each in body.accounts)
     return PlanAsked(customer_id=body.customer_id, accounts=accounts, terms=terms)
+
+
+def proposed(plan_id: UUID, body: schema.PlanIn) -> ProposalAsked:
+    return ProposalAsked(
+        plan_id=plan_id,
+        asked=asked(body),
+        quote=body.quote,
+        assessment_id=body.assessment_id,
+        replaces=body.replaces,
+        waive=tuple(body.waive),
+    )
 
 
 def quoted(made: Quote) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from uuid import UUID
 
-from shared.application.book import AccountKey, Agreements, Book, PromiseOnFile
+from shared.application.book import AccountKey, Agreements, Book, PromiseOnFile, WaiverOnFile
 from shared.application.plan_judging import PLAN_LOOK, catch_up_plans, judge_plans, money_on, put_plan, tell
 from shared.application.settlement_judging import (
     SETTLEMENT_LOOK,
@@ -85,6 +85,13 @@ def put_promise(book: Book, filed: PromiseOnFile, zone: str) -> None:
     book.changes.set_timer(promise.customer_id, PROMISE_DUE, str(promise.promise_id), due_at)
 
 
+def put_waiver(book: Book, filed: WaiverOnFile) -> None:
+    """Note a waiver as it is now."""
+    waiver = filed.waiver
+    book.agreements.setdefault(waiver.customer_id, Agreements()).waivers[waiver.waiver_id] = filed
+    book.changes.waivers[waiver.waiver_id] = filed
+
+
 def tell_promises(book: Book, customer_id: str, news: Iterable[Announcement], actor: str) -> None:
     """Announce, and put the same on the timeline, with the reason that made us look."""
     promises = book.agreements[customer_id].promises
@@ -110,6 +117,9 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
         book.changes.set_timer(origin, SETTLEMENT_LOOK, str(filed.settlement.settlement_id), None)
         moved = replace(filed, settlement=replace(filed.settlement, customer_id=target))
         put_settlement(book, moved, zone, "core-banking")
+    for waived in [filed for filed in page.waivers.values() if filed.waiver.debt.account == account]:
+        del page.waivers[waived.waiver.waiver_id]
+        put_waiver(book, replace(waived, waiver=replace(waived.waiver, customer_id=target)))
     money = {key: each for key, each in page.payments.items() if (each.account_id, each.currency) == account}
     book.agreements.setdefault(target, Agreements()).payments.update(money)
 

@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
-from shared.application.book import Book, PlanOnFile, SettlementOnFile
+from shared.application.agreements import put_waiver
+from shared.application.book import Book, PlanOnFile, SettlementOnFile, WaiverOnFile
+from shared.application.debts import debts_now
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.settlement_judging import put_settlement
-from shared.domain import settlement_life
+from shared.domain import settlement_life, waiver
 from shared.domain.approval import Approval
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
 from shared.domain.plan import Plan, PlanState
 from shared.domain.plan_life import approve, cancel, lapses_on
 from shared.domain.settlement import Settlement, SettlementState
+from shared.domain.waiver import Waiver, WaiverState
 
 
 class Subject(Protocol):
@@ -97,11 +100,39 @@ class SettlementSubject:
         put_settlement(desk.book, replace(filed, settlement=outcome.state), desk.zone, actor)
 
 
+class WaiverSubject:
+    """A waiver over its proposer's limit."""
+
+    def __init__(self, desk: Desk, subject_id: UUID) -> None:
+        self._desk = desk
+        self._filed: WaiverOnFile = desk.book.agreements[desk.customer_id].waivers[subject_id]
+        self.case_id = self._filed.case_id
+        self.content = self._filed.waiver.fingerprint
+        self.waits = self._filed.waiver.state is WaiverState.PROPOSED
+
+    def grant(self, by: str) -> None:
+        desk, account = self._desk, self._filed.waiver.debt.account
+        (owed,) = debts_now(desk.book, desk.customer_id, [account], local_date(desk.book.now, desk.zone))
+        self._follow(waiver.grant(self._filed.waiver, by, desk.book.now, owed), by)
+
+    def call_off(self, reason: str, actor: str) -> None:
+        self._follow(waiver.withdraw(self._filed.waiver, reason), actor)
+
+    def _follow(self, outcome: Outcome[Waiver], actor: str) -> None:
+        desk, filed = self._desk, self._filed
+        tell(desk.book, desk.customer_id, filed.case_id, outcome.announcements, actor)
+        put_waiver(desk.book, replace(filed, waiver=outcome.state))
+
+
 class _Kind(Protocol):
     def __call__(self, desk: Desk, subject_id: UUID) -> Subject: ...
 
 
-SUBJECTS: Mapping[str, _Kind] = {"plan": PlanSubject, "settlement": SettlementSubject}
+SUBJECTS: Mapping[str, _Kind] = {
+    "plan": PlanSubject,
+    "settlement": SettlementSubject,
+    "waiver": WaiverSubject,
+}
 """THE table: the nouns that an approval may name."""
 
 

@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from shared.application.book import AccountKey, Agreements, Book
+from shared.application.debts import debts_now
 from shared.application.editing import case_of
 from shared.application.judging import PolicyShelf
-from shared.application.quoting import debts_now
 from shared.application.refusals import FieldError, Invalid
 from shared.domain import plan, settlement
 from shared.domain.affordability import Affordability, affordable

@@ -21,6 +21,7 @@ from shared.domain.plan import Plan
 from shared.domain.promise import Promise
 from shared.domain.settlement import Settlement
 from shared.domain.waiting import Wait
+from shared.domain.waiver import Waiver
 
 AccountKey = tuple[str, str]  # account id, currency
 PaymentKey = tuple[str, str]  # source, payment id
@@ -166,6 +167,19 @@ class SettlementOnFile:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverOnFile:
+    """A waiver as it stands in the books, with the case in whose time it was proposed."""
+
+    waiver: Waiver
+    case_id: UUID | None
+    row_version: int = 1
+
+    @property
+    def customer_id(self) -> str:
+        return self.waiver.customer_id
+
+
+@dataclass(frozen=True, slots=True)
 class PlanHold:
     """The hold that a plan or settlement in force (``noun``, ``origin``) has on one of its accounts: placed, or
     released again."""
@@ -185,6 +199,7 @@ class Agreements:
     promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
     plans: dict[UUID, PlanOnFile] = field(default_factory=dict)
     settlements: dict[UUID, SettlementOnFile] = field(default_factory=dict)
+    waivers: dict[UUID, WaiverOnFile] = field(default_factory=dict)
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
     last_wait: Wait | None = None
     waits: int = 0  # how many waits are on record
@@ -247,6 +262,7 @@ class Changes:
     promises: dict[UUID, PromiseOnFile] = field(default_factory=dict)
     plans: dict[UUID, PlanOnFile] = field(default_factory=dict)
     settlements: dict[UUID, SettlementOnFile] = field(default_factory=dict)
+    waivers: dict[UUID, WaiverOnFile] = field(default_factory=dict)
     plan_holds: dict[UUID, PlanHold] = field(default_factory=dict)
     waits: list[tuple[str, int, Wait]] = field(default_factory=list)  # customer, number, fact
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TypeVar
 
 from shared.application.agreements import catch_up_agreements
 from shared.application.approvals import ApprovalStore
 from shared.application.book import AccountKey, Agreements, Book
+from shared.application.debts import debts_now
 from shared.application.editing import open_customer
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.principal import Principal
 from shared.application.refusals import Conflict, FieldError, Invalid
-from shared.domain.account import Account, Balances
+from shared.domain import plan
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Refused
 from shared.domain.plan_quote import Quote, quote
-from shared.domain.plan_terms import Debt, Terms
+from shared.domain.plan_terms import Terms
 from shared.domain.settlement import LIVE, SettlementState
 
-PRINCIPAL_FIRST_AFTER = 90  # days past due; CBRC order 2011 no. 2
 T = TypeVar("T")
 
 
@@ -61,24 +60,6 @@ async def open_agreements(
     return book, agreements, zone
 
 
-def debts_now(book: Book, customer_id: str, asked: Sequence[AccountKey], today: date) -> list[Debt]:
-    """What is owed on each account now: the newest report, less what was paid since, laid over the parts in the order
-    that the days past due ask for. Raises Invalid for an account that is not the customer's."""
-    accounts = book.accounts_of(customer_id)
-    unknown = [number for number, key in enumerate(asked) if key not in accounts]
-    if unknown:
-        errors = [FieldError(f"/accounts/{number}", "is not an account of this customer") for number in unknown]
-        raise Invalid("There is no such account.", errors=errors)
-    return [_debt(accounts[key], today) for key in asked]
-
-
-def worst_bucket(book: Book, shelf: PolicyShelf, customer_id: str, accounts: Sequence[AccountKey]) -> str:
-    """The bucket of that of the customer's ``accounts`` that is behind the longest."""
-    names = [bucket.name for bucket in shelf.policy().buckets]
-    mine = [book.accounts_of(customer_id)[key].bucket for key in accounts]
-    return max(mine, key=lambda name: names.index(name) if name in names else -1)
-
-
 def not_settled(agreements: Agreements, accounts: Sequence[AccountKey], *, live: bool) -> None:
     """Nothing new is agreed on an account that was settled, until the bank's books show it; ``live``: nor while
     a settlement is under way. Raises Invalid."""
@@ -93,17 +74,22 @@ def not_settled(agreements: Agreements, accounts: Sequence[AccountKey], *, live:
             raise Invalid("There is a settlement of one of the accounts.", errors=errors)
 
 
-def _debt(account: Account, today: date) -> Debt:
-    oldest = account.standing.oldest_due
-    principal_first = oldest is not None and (today - oldest).days > PRINCIPAL_FIRST_AFTER
-    charges = ["penalty", "fees", "interest"]
-    order = ["principal", *charges] if principal_first else [*charges, "principal"]
-    left, parts = max(0, account.paid_since), {}
-    for name in order:
-        owed = getattr(account.balances, name)
-        parts[name] = owed - min(left, owed)
-        left -= min(left, owed)
-    return Debt(account.account_id, account.currency, Balances(**parts))
+def not_planned(agreements: Agreements, accounts: Sequence[AccountKey]) -> None:
+    """Raises Invalid for an account in a plan under way."""
+    planned = in_plans(agreements)
+    errors = [
+        FieldError(f"/accounts/{number}", "is in a plan under way", "account-in-plan")
+        for number, key in enumerate(accounts)
+        if key in planned
+    ]
+    if errors:
+        raise Invalid("There is a plan for one of the accounts.", errors=errors)
+
+
+def in_plans(agreements: Agreements) -> set[AccountKey]:
+    """Accounts in a plan under way."""
+    under_way = (filed.plan for filed in agreements.plans.values() if filed.plan.state in plan.LIVE)
+    return {account for each in under_way for account in each.accounts}
 
 
 def allowed(decide: Callable[[], T]) -> T:

@@ -9,11 +9,12 @@ from typing import TypeVar
 from uuid import UUID
 
 from shared.application.book import AccountKey, Agreements, Book
+from shared.application.debts import debts_now, worst_bucket
 from shared.application.judging import PolicyShelf
 from shared.application.principal import Principal
-from shared.application.quoting import debts_now, worst_bucket
+from shared.application.quoting import in_plans
 from shared.application.refusals import Conflict, FieldError, Invalid
-from shared.domain import plan, settlement_life
+from shared.domain import settlement_life
 from shared.domain.outcome import Refused
 from shared.domain.plan_dates import DateRule
 
@@ -67,15 +68,10 @@ def new_settlement(
         amounts=asked.amounts,
         bucket=worst_bucket(book, shelf, asked.customer_id, asked.accounts),
         oldest_due={account_id: day for account_id, day in standing if day is not None},
-        taken=_in_plans(book.agreements.get(asked.customer_id, Agreements())),
+        taken=in_plans(book.agreements.get(asked.customer_id, Agreements())),
         valid_until=asked.valid_until,
         waived=asked.waive,
     )
-
-
-def _in_plans(agreements: Agreements) -> set[AccountKey]:
-    under_way = (filed.plan for filed in agreements.plans.values() if filed.plan.state in plan.LIVE)
-    return {account for each in under_way for account in each.accounts}
 
 
 def allowed(decide: Callable[[], T]) -> T:

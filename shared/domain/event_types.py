@@ -130,6 +130,18 @@ _SETTLEMENT = {
     "reason": "code",
     "policy_version": "count",
 }
+_WAIVER = {
+    "waiver_id": "uuid",
+    "customer_id": "text",
+    "account_id": "text",
+    "currency": "code",
+    "component": "code",
+    "amount": "amount",
+    "cause": "code",
+    "state": "code",
+    "reason": "code",
+    "policy_version": "count",
+}
 _APPROVAL = {
     "approval_id": "uuid",
     "customer_id": "text",
@@ -345,6 +357,16 @@ EVENT_TYPES: dict[str, EventType] = {
             "resumed": "A settlement was judged again and is in force: the past changed.",
             "withdrawn": "A settlement was called off or refused.",
             "expired": "Nobody took up a settlement in time.",
+        },
+    ),
+    **_rows(
+        "arrears.settlement",
+        "waiver",
+        _WAIVER,
+        {
+            "proposed": "Somebody wants to let a customer off charges.",
+            "granted": "Charges were waived.",
+            "withdrawn": "A waiver was refused or taken back.",
         },
     ),
     **_rows(

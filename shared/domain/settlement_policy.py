@@ -31,9 +31,11 @@ class SettlementPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WaiverPolicy:
-    """Who may let a customer off how much of a component without a settlement. ``components`` may be waived at all."""
+    """Who may let a customer off how much of a component without a settlement. ``components`` may be waived at all;
+    what was waived ``within_days`` before counts towards the limits."""
 
     components: tuple[str, ...]
+    within_days: int
     authorities: tuple[Authority, ...]
     version: int = 1
 
@@ -58,7 +60,12 @@ def read_settlement_policy(section: Section, version: int) -> SettlementPolicy:
 
 def read_waiver_policy(section: Section, version: int) -> WaiverPolicy:
     """Raises DocumentError naming the place."""
-    policy = WaiverPolicy(section.words("components", COMPONENTS), read_authorities(section, COMPONENTS), version)
+    policy = WaiverPolicy(
+        section.words("components", COMPONENTS),
+        section.whole("within_days", low=1, high=3660),
+        read_authorities(section, COMPONENTS),
+        version,
+    )
     section.finish()
     if not policy.components:
         raise DocumentError(section.at("components"), "names no component")

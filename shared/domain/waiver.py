@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from shared.domain.announcement import Announcement
 from shared.domain.authority import ANY, Ask, rule_on
 from shared.domain.document import content_hash
 from shared.domain.outcome import Outcome, Refused
+from shared.domain.payment import AccountKey
 from shared.domain.plan_terms import Debt
 from shared.domain.settlement_policy import WaiverPolicy
 
@@ -43,7 +44,14 @@ class Waiver:
     policy_version: int = 0
     state: WaiverState = WaiverState.PROPOSED
     granted_by: str | None = None
+    granted_at: datetime | None = None
     reason: str = "proposed"
+
+    @property
+    def owed(self) -> int:
+        """Of the component, when the debt was reckoned."""
+        owed: int = getattr(self.debt.balances, self.component)
+        return owed
 
     @property
     def fingerprint(self) -> str:
@@ -58,30 +66,44 @@ class Waiver:
         )
 
 
-def propose(waiver: Waiver, roles: Collection[str], policy: WaiverPolicy, bucket: str = ANY) -> Outcome[Waiver]:
+def propose(
+    waiver: Waiver,
+    roles: Collection[str],
+    policy: WaiverPolicy,
+    at: datetime,
+    bucket: str = ANY,
+    earlier: Iterable[Waiver] = (),
+) -> Outcome[Waiver]:
     """Granted at once when the proposer's own limit covers it; otherwise ``approvers`` says whose decision it waits
-    for. Raises WaiverRefused."""
+    for. What was waived of the same component ``within_days`` counts, so that nobody passes a limit in small steps;
+    ``earlier`` are the customer's. Raises WaiverRefused."""
     if waiver.component not in policy.components:
         raise WaiverRefused("component", f"{waiver.component} is not waived without a settlement")
-    owed = getattr(waiver.debt.balances, waiver.component)
-    if not 0 < waiver.amount <= owed:
-        raise WaiverRefused("amount", f"between 1 and the {owed} that are owed")
-    share = -(-waiver.amount * 10_000 // owed)
-    ask = Ask(waiver.component, {waiver.debt.currency: waiver.amount}, bucket, share)
+    alike = [each for each in earlier if (each.debt.account, each.component) == (waiver.debt.account, waiver.component)]
+    if any(each.state is WaiverState.PROPOSED for each in alike):
+        raise WaiverRefused("proposed-already", "one of the same part of the debt waits for a second person")
+    _owed(waiver)
+    since = waiver.proposed_on - timedelta(days=policy.within_days)
+    granted = [each for each in alike if each.state is WaiverState.GRANTED and each.proposed_on > since]
+    amount = waiver.amount + sum(each.amount for each in granted)
+    share = -(-amount * 10_000 // (waiver.owed + amount - waiver.amount))
+    ask = Ask(waiver.component, {waiver.debt.currency: amount}, bucket, share)
     ruling = rule_on(ask, roles, policy.authorities)
     if ruling.forbidden:
         raise WaiverRefused("over-every-limit", "nobody's limit covers waiving so much")
     proposed = replace(waiver, approvers=ruling.approvers, policy_version=policy.version)
     if not ruling.alone:
         return Outcome(proposed, (_news("proposed", proposed),))
-    granted = grant(proposed, waiver.proposed_by, "within_limit")
-    return Outcome(granted.state, (_news("proposed", proposed), *granted.announcements))
+    outcome = grant(proposed, waiver.proposed_by, at, waiver.debt, "within_limit")
+    return Outcome(outcome.state, (_news("proposed", proposed), *outcome.announcements))
 
 
-def grant(waiver: Waiver, by: str, reason: str = "approved") -> Outcome[Waiver]:
-    """After ``approval.decide`` said yes. Raises WaiverRefused."""
+def grant(waiver: Waiver, by: str, at: datetime, debt: Debt, reason: str = "approved") -> Outcome[Waiver]:
+    """After ``approval.decide`` said yes; ``debt`` is what is owed by now, which may be less than was. Raises
+    WaiverRefused."""
     _waits(waiver, "granted")
-    after = replace(waiver, state=WaiverState.GRANTED, granted_by=by, reason=reason, approvers=())
+    _owed(replace(waiver, debt=debt))
+    after = replace(waiver, state=WaiverState.GRANTED, granted_by=by, granted_at=at, reason=reason, approvers=())
     return Outcome(after, (_news("granted", after),))
 
 
@@ -90,6 +112,11 @@ def withdraw(waiver: Waiver, reason: str) -> Outcome[Waiver]:
     _waits(waiver, "withdrawn")
     after = replace(waiver, state=WaiverState.WITHDRAWN, reason=reason)
     return Outcome(after, (_news("withdrawn", after),))
+
+
+def _owed(waiver: Waiver) -> None:
+    if not 0 < waiver.amount <= waiver.owed:
+        raise WaiverRefused("amount", f"between 1 and the {waiver.owed} that are owed")
 
 
 def _waits(waiver: Waiver, wanted: str) -> None:
@@ -111,3 +138,12 @@ def _news(word: str, waiver: Waiver) -> Announcement:
         "policy_version": waiver.policy_version,
     }
     return Announcement("arrears.settlement", f"arrears.waiver.{word}.v1", waiver.customer_id, data)
+
+
+def waived_since(waivers: Iterable[Waiver], account: AccountKey, cutoff: datetime) -> Mapping[str, int]:
+    """What was waived of each component of ``account`` after ``cutoff``: a later report of the bank has it booked."""
+    amounts: dict[str, int] = {}
+    for each in waivers:
+        if each.debt.account == account and each.granted_at is not None and each.granted_at > cutoff:
+            amounts[each.component] = amounts.get(each.component, 0) + each.amount
+    return amounts

@@ -106,6 +106,17 @@ def settlement(state: str, pays: int = 900, received: int = 0, valid_until: str 
     """
 
 
+def waiver(amount: int = 100) -> str:
+    """Of a penalty of 100."""
+    document = '{"proposed_by": "li.na", "debt": {"balances": {"penalty": 100}}}'
+    return f"""
+    insert into waivers (waiver_id, customer_id, account_id, currency, component, amount, state, proposed_at,
+        granted_at, document)
+    values ('{SETTLEMENT}', 'C1', 'A1', 'CNY', 'penalty', {amount}, 'granted', '2026-05-30 10:00+08',
+        '2026-05-30 10:00+08', '{document}');
+    """
+
+
 SETTLEMENT = "00000000-0000-8000-8000-0000000000bb"
 PLAN = "00000000-0000-8000-8000-0000000000aa"
 PROMISE = """
@@ -141,6 +152,9 @@ VIOLATIONS = {
     + "update holds set released_at = '2026-05-30 12:00+08'",
     "a settlement that a second person was asked about was offered without their yes": settlement("offered")
     + PENDING.replace("'plan', '" + PLAN, "'settlement', '" + SETTLEMENT),
+    "a waiver that a second person was asked about was granted without their yes": waiver()
+    + PENDING.replace("'plan', '" + PLAN, "'waiver', '" + SETTLEMENT),
+    "more was waived than was owed": waiver(101),
     "an inbound event is on record without a final answer": "update inbox set answer = null where consumer = 'intake'",
     "news has waited for the relay for more than fifteen minutes": "update outbox set sent_at = null",
     "a parked event at the head of its queue is not tried again": parked("E5", "2026-06-01 11:00+08")

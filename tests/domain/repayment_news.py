@@ -16,7 +16,7 @@ from tests.domain.test_approval import ASKED_AT, EXPIRES, PENDING, decided
 from tests.domain.test_promise import asked as asked_promise
 from tests.domain.test_promise import promise as a_promise
 from tests.domain.test_settlement import DUE, asked, running
-from tests.domain.test_settlement import waiver as a_waiver
+from tests.domain.test_waiver import waiver as a_waiver
 
 LATER = date(2026, 12, 1)
 
@@ -72,9 +72,10 @@ def _settlements() -> Iterator[Outcome[Any]]:
 
 
 def _waivers() -> Iterator[Outcome[Any]]:
-    granted = waiver.propose(a_waiver(), {"collector"}, REPAYMENT.waivers)
+    granted = waiver.propose(a_waiver(), {"collector"}, REPAYMENT.waivers, ASKED_AT)
     yield granted
-    yield waiver.withdraw(waiver.propose(a_waiver(amount=20_000), {"collector"}, REPAYMENT.waivers).state, "refused")
+    larger = waiver.propose(a_waiver(amount=20_000), {"collector"}, REPAYMENT.waivers, ASKED_AT)
+    yield waiver.withdraw(larger.state, "refused")
 
 
 def _approvals() -> Iterator[Outcome[Any]]:

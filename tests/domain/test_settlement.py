@@ -1,8 +1,7 @@
-"""Settlements and waivers: who may give up how much, what is paid instead, and what comes back after a breach."""
+"""Settlements: who may give up how much, what is paid instead, and what comes back after a breach."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,9 +32,6 @@ from shared.domain.settlement_life import (
     propose,
     withdraw,
 )
-from shared.domain.waiver import Waiver, WaiverRefused, WaiverState, grant
-from shared.domain.waiver import propose as propose_waiver
-from shared.domain.waiver import withdraw as withdraw_waiver
 from tests.domain.agreements import RECKONED_AT, TODAY, debt, pay
 from tests.domain.seeds import CALENDAR, REPAYMENT
 
@@ -243,56 +239,3 @@ def test_what_the_table_does_not_name_is_refused(state: SettlementState, action:
         return
     with pytest.raises(SettlementRefused, match=f"settlement that is {state} can not {action}; possible: "):
         transition(state, action)
-
-
-# Waivers
-
-
-def waiver(component: str = "penalty", amount: int = 10_000) -> Waiver:
-    return Waiver(
-        waiver_id=UUID(int=5),
-        customer_id="C1",
-        debt=OLD_DEBT,
-        component=component,
-        amount=amount,
-        cause="bank_error",
-        proposed_by="u-7",
-        proposed_on=TODAY,
-    )
-
-
-def test_a_small_waiver_is_granted_at_once() -> None:
-    outcome = propose_waiver(waiver(), {"collector"}, REPAYMENT.waivers)
-    assert words(outcome) == ["proposed", "granted"]
-    assert (outcome.state.state, outcome.state.granted_by) == (WaiverState.GRANTED, "u-7")
-
-
-def test_a_larger_one_waits_for_a_second_person() -> None:
-    outcome = propose_waiver(waiver(amount=10_001), {"collector"}, REPAYMENT.waivers)
-    assert (outcome.state.state, outcome.state.approvers) == (WaiverState.PROPOSED, ("supervisor", "compliance"))
-    assert words(grant(outcome.state, "u-9")) == ["granted"]
-    refused = withdraw_waiver(outcome.state, "refused")
-    assert words(refused) == ["withdrawn"]
-    with pytest.raises(WaiverRefused, match="withdrawn can not be granted"):
-        grant(refused.state, "u-9")
-
-
-@pytest.mark.parametrize(
-    ("component", "amount", "code"),
-    [
-        ("principal", 1, "component"),
-        ("penalty", 30_001, "amount"),
-        ("penalty", 0, "amount"),
-    ],
-)
-def test_what_is_not_owed_or_not_waived_is_refused(component: str, amount: int, code: str) -> None:
-    with pytest.raises(WaiverRefused) as refused:
-        propose_waiver(waiver(component, amount), {"supervisor"}, REPAYMENT.waivers)
-    assert refused.value.code == code
-
-
-def test_what_nobody_may_waive_is_refused() -> None:
-    huge = replace(waiver("interest", 6_000_000), debt=debt(1, interest=9_000_000))
-    with pytest.raises(WaiverRefused, match="nobody's limit"):
-        propose_waiver(huge, {"supervisor"}, REPAYMENT.waivers)
-    assert waiver().fingerprint != waiver(amount=9_999).fingerprint

@@ -33,7 +33,7 @@ end $$;
 create trigger fail_for_one before insert on arrears.messages for each row execute function arrears.fail_for_one();
 """
 HELD = "select from customers where customer_id = 'C8' for no key update"
-JUNK = 100_000
+JUNK = 40_000
 
 
 async def test_whatever_one_event_or_customer_does_the_others_are_served(tmp_path: Path, kafka: str) -> None:

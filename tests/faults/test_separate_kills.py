@@ -144,7 +144,7 @@ async def see_that_kills_change_nothing(home: Path, feed: Feed, services: int, b
 
 @pytest.mark.timeout(280)
 async def test_kills_of_services_and_of_the_broker_change_nothing(tmp_path: Path) -> None:
-    await see_that_kills_change_nothing(tmp_path, lambda: three_months(150), services=5, brokers=1)
+    await see_that_kills_change_nothing(tmp_path, lambda: three_months(150), services=4, brokers=1)
 
 
 @pytest.mark.full

@@ -19,8 +19,7 @@ from tests.feeds import three_months, write_portfolio
 
 Feed = Callable[[], Iterable[Instant]]
 
-CUSTOMERS = 600
-KILLS = 20
+CUSTOMERS = 300
 WORK = ("sending", "outbox", "messages", "sending", "receiving")
 
 _IN_FLIGHT = """
@@ -45,10 +44,12 @@ async def in_flight(pool: Any) -> dict[str, int]:
         return dict(await conn.fetchrow(_IN_FLIGHT))
 
 
-async def kill_now_and_then(suite: SuiteProcess, pool: Any, finished: asyncio.Event) -> list[dict[str, int]]:
+async def kill_now_and_then(
+    suite: SuiteProcess, pool: Any, finished: asyncio.Event, kills: int
+) -> list[dict[str, int]]:
     """Kill at random moments, each time while another kind of work is in flight; what was in flight at each kill."""
     dice, phases = Random(7), []
-    for number in range(KILLS):
+    for number in range(kills):
         wanted, patience = WORK[number % len(WORK)], 400
         while patience and not finished.is_set() and not (await in_flight(pool))[wanted]:
             await asyncio.sleep(0.005)
@@ -64,7 +65,7 @@ async def kill_now_and_then(suite: SuiteProcess, pool: Any, finished: asyncio.Ev
 
 @dataclass(frozen=True, slots=True)
 class Survived:
-    """What twenty kills left."""
+    """What the kills left."""
 
     phases: list[dict[str, int]]
     findings: list[Any]
@@ -73,11 +74,11 @@ class Survived:
     outcome: str
 
 
-async def killed_again_and_again(home: Path, feed: Feed) -> Survived:
+async def killed_again_and_again(home: Path, feed: Feed, kills: int) -> Survived:
     async with a_world(home) as (suite, pool, driver):
         finished = asyncio.Event()
         async with asyncio.TaskGroup() as both:
-            killer = both.create_task(kill_now_and_then(suite, pool, finished))
+            killer = both.create_task(kill_now_and_then(suite, pool, finished, kills))
             await driver.drive(feed())
             finished.set()
         await driver.quiet()
@@ -94,9 +95,9 @@ async def killed_again_and_again(home: Path, feed: Feed) -> Survived:
             )
 
 
-async def see_that_kills_change_nothing(home: Path, feed: Feed) -> None:
+async def see_that_kills_change_nothing(home: Path, feed: Feed, kills: int) -> None:
     expected, entries = await undisturbed(home / "undisturbed", feed)
-    survived = await killed_again_and_again(home / "killed", feed)
+    survived = await killed_again_and_again(home / "killed", feed, kills)
     marked = sum(phase["sending"] for phase in survived.phases)
     print(  # noqa: T201 - the figures belong into the log of the run
         f"{len(survived.phases)} kills, in flight: {survived.phases}; doubts left: {survived.doubts};"
@@ -107,18 +108,18 @@ async def see_that_kills_change_nothing(home: Path, feed: Feed) -> None:
     assert survived.doubts.keys() <= {"smtp"}, "an SMS in doubt is resolved by asking"
     assert sum(survived.doubts.values()) <= marked
     assert survived.outcome == expected
-    assert len(survived.phases) == KILLS
-    assert sum(any(phase.values()) for phase in survived.phases) >= KILLS // 2
+    assert len(survived.phases) == kills
+    assert sum(any(phase.values()) for phase in survived.phases) >= kills // 2
     assert entries - sum(survived.doubts.values()) <= survived.sent.entries <= entries
 
 
 @pytest.mark.timeout(280)
-async def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
-    await see_that_kills_change_nothing(tmp_path, lambda: three_months(CUSTOMERS))
+async def test_kills_change_nothing(tmp_path: Path) -> None:
+    await see_that_kills_change_nothing(tmp_path, lambda: three_months(CUSTOMERS), kills=7)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1200)
 async def test_twenty_kills_during_the_whole_feed_change_nothing(tmp_path: Path) -> None:
     lines = write_portfolio(tmp_path / "feed.ndjson").read_bytes().splitlines()
-    await see_that_kills_change_nothing(tmp_path, lambda: instants(lines))
+    await see_that_kills_change_nothing(tmp_path, lambda: instants(lines), kills=20)

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.journeys.stories import Customer, Stories, told
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120), pytest.mark.xdist_group("reminders")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

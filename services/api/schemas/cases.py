@@ -114,7 +114,7 @@ class FiredRule(BaseModel):
 
 class FactChange(BaseModel):
     path: str
-    to: Any = Field(json_schema_extra={"type": ["string", "number", "boolean", "array", "object", "null"]})
+    to: Any = Field(json_schema_extra={"type": ["string", "number", "boolean", "array", "object", "null"], "items": {}})
 
 
 class SmallestChange(BaseModel):

@@ -228,7 +228,7 @@ class Withdrawal(BaseModel):
 
 class ApprovalOut(BaseModel):
     approval_id: UUID
-    subject: Literal["plan", "settlement"]
+    subject: Literal["plan", "settlement", "waiver"]
     subject_id: str
     customer_id: str
     requested_by: str

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.approval_store import ApprovalTables
 from shared.adapters.postgres.assessment_store import AssessmentTables
 from shared.adapters.postgres.plan_document import decode_plan, decode_settlement, encode_plan, encode_settlement
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views.clauses import Where
+from shared.adapters.postgres.waiver_store import WaiverTables
 from shared.application.book import (
     AccountKey,
     Agreements,
@@ -144,13 +144,14 @@ _SELECT_SETTLEMENTS = "select document, customer_id, case_id, looked_on, held, h
 _SELECT_PLANS = "select document, customer_id, case_id, looked_on, held, holding, row_version from plans"
 
 
-class AgreementTables(ApprovalTables, AssessmentTables):
+class AgreementTables(WaiverTables, AssessmentTables):
     async def load_agreements(self, book: Book) -> None:
         rows = await self.conn.fetch(
             """
             select customer_id from promises where customer_id = any($1::text[])
             union select customer_id from plans where customer_id = any($1::text[])
             union select customer_id from settlements where customer_id = any($1::text[])
+            union select customer_id from waivers where customer_id = any($1::text[])
             union select customer_id from ladder_waits where customer_id = any($1::text[])
             """,
             list(book.customers),
@@ -169,6 +170,7 @@ class AgreementTables(ApprovalTables, AssessmentTables):
         for row in await self.conn.fetch(f"{_SELECT_SETTLEMENTS} where customer_id = any($1::text[])", agreed):
             settled = _settlement(row)
             book.agreements[settled.customer_id].settlements[settled.settlement.settlement_id] = settled
+        await self.load_waivers(book, agreed)
         await self._load_waits(book, agreed)
         await self._load_money(book)
 
@@ -214,6 +216,7 @@ class AgreementTables(ApprovalTables, AssessmentTables):
         )
         await _PLANS.write(conn, (_plan_row(filed, self.now) for filed in changes.plans.values()))
         await _SETTLEMENTS.write(conn, (_settlement_row(filed, self.now) for filed in changes.settlements.values()))
+        await self.save_waivers(conn, changes)
         await _INSTALMENTS.write(
             conn, (row for filed in changes.plans.values() for row in _instalment_rows(filed.plan))
         )

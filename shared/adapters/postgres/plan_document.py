@@ -1,4 +1,4 @@
-"""A plan or settlement as one JSON document, and back. Each account's share of a plan follows from debts and
+"""A plan, settlement or waiver as one JSON document, and back. Each account's share of a plan follows from debts and
 instalments; it is not kept."""
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 from shared.domain.plan import Plan
 from shared.domain.plan_quote import shares
 from shared.domain.settlement import Settlement
+from shared.domain.waiver import Waiver
 
 
 def encode_plan(plan: Plan) -> dict[str, Any]:
@@ -21,6 +22,10 @@ def encode_plan(plan: Plan) -> dict[str, Any]:
 
 def encode_settlement(settlement: Settlement) -> dict[str, Any]:
     return _encode(settlement)
+
+
+def encode_waiver(waiver: Waiver) -> dict[str, Any]:
+    return _encode(waiver)
 
 
 def decode_plan(document: Mapping[str, Any]) -> Plan:
@@ -35,6 +40,11 @@ def decode_plan(document: Mapping[str, Any]) -> Plan:
 def decode_settlement(document: Mapping[str, Any]) -> Settlement:
     """Raises msgspec.ValidationError for a document that no settlement was written to."""
     return Settlement(**{name: msgspec.convert(document[name], kind) for name, kind in _kinds(Settlement).items()})
+
+
+def decode_waiver(document: Mapping[str, Any]) -> Waiver:
+    """Raises msgspec.ValidationError for a document that no waiver was written to."""
+    return Waiver(**{name: msgspec.convert(document[name], kind) for name, kind in _kinds(Waiver).items()})
 
 
 @cache

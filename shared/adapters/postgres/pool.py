@@ -49,7 +49,7 @@ class Pool:
             "timezone": "UTC",
             "jit": "off",  # our statements are short; compiling them costs more than running them
             "statement_timeout": str(statement_timeout_ms),
-            "idle_in_transaction_session_timeout": "60000",  # an abandoned transaction would hold customers locked
+            "idle_in_transaction_session_timeout": "15000",  # an abandoned transaction would hold customers locked
         }
         if role is not None:
             settings["role"] = role

@@ -64,6 +64,14 @@ SETTLEMENT = {
     "discount": 1_000,
     "first_on": "2026-07-20",
 }
+WAIVER = {
+    "customer_id": "C4",
+    "account_id": "A4",
+    "currency": "CNY",
+    "component": "penalty",
+    "amount": 1,
+    "cause": "bank_error",
+}
 SIGNED = {"agreed_on": "2026-07-06", "form": "written"}
 DECISION = {"granted": True, "reason": "fits the assessment"}
 LATER = {"until": (NOW + timedelta(days=40)).isoformat(), "reason": "salary_day"}
@@ -166,6 +174,15 @@ def room_for_a_settlement(office: Office) -> Params:
     return {}
 
 
+def a_large_waiver(office: Office) -> Params:
+    """More than a collector grants alone; the same as before, if it still waits."""
+    for each in office.read("/v1/waivers", state="proposed")["items"]:
+        return {"waiver_id": each["waiver_id"]}
+    larger = office.call("POST", "/v1/waivers", Role.COLLECTOR, json=WAIVER | {"component": "interest"})
+    assert larger.status_code == 201, larger.text
+    return {"waiver_id": larger.json()["waiver_id"]}
+
+
 def _clear(office: Office, customer_id: str) -> None:
     for plan in office.read("/v1/plans", customer_id=customer_id)["items"]:
         if plan["state"] in ("proposed", "approved", "active"):
@@ -230,6 +247,7 @@ a_hold = made("/v1/holds", "hold_id", HOLD)
 a_promise = made("/v1/promises", "promise_id", PROMISE)
 APPROVAL_AT, PLAN_AT = "/v1/approvals/{approval_id}", "/v1/plans/{plan_id}"
 SETTLEMENT_AT = "/v1/settlements/{settlement_id}"
+WAIVER_AT = "/v1/waivers/{waiver_id}"
 PROMISE_AT = "/v1/promises/{promise_id}"
 SUIT = {"account_id": "A2", "kind": "suit", "at": "2026-06-30T10:00:00+08:00", "proof": "court/2026/17"}
 ENTRY_AT = "/v1/limitation-entries/{entry_id}"
@@ -356,6 +374,10 @@ HAPPY: dict[str, Happy] = {
     "acceptSettlement": Happy(R.COLLECTOR, an_offer(), edits=SETTLEMENT_AT),
     "withdrawSettlement": Happy(R.SUPERVISOR, an_offer(), {"reason": "customer_request"}, edits=SETTLEMENT_AT),
     "activateSettlement": Happy(R.COLLECTOR, an_offer("accept"), edits=SETTLEMENT_AT),
+    "proposeWaiver": Happy(R.COLLECTOR, body=WAIVER),
+    "listWaivers": Happy(R.AUDITOR, query={"component": "penalty"}),
+    "getWaiver": Happy(R.COMPLIANCE, a_large_waiver),
+    "withdrawWaiver": Happy(R.COLLECTOR, a_large_waiver, {"reason": "mistake"}, edits=WAIVER_AT),
     "getLimitation": Happy(R.COLLECTOR, an_account),
     "addLimitationEntry": Happy(R.COLLECTOR, body=SUIT),
     "listLimitationEntries": Happy(R.AUDITOR, query={"in_force": "true"}),

@@ -71,6 +71,9 @@ class Target:
             case.headers["If-Match"] = "*"
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("schemathesis")]  # what it attacks is made once
+
+
 @pytest.fixture(scope="module")
 def target(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with open_office(postgres, tmp_path_factory.mktemp("office")) as office:

@@ -140,4 +140,25 @@ AGREEMENTS = (
                 and a.decided_by <> a.requested_by and a.decided_by <> s.document ->> 'proposed_by')
         """,
     ),
+    Question(
+        "L13",
+        "a waiver that a second person was asked about was granted without their yes",
+        """
+        select w.waiver_id::text as subject, w.proposed_at as at from waivers w
+        where w.state = 'granted'
+          and exists (select from approvals a where a.subject = 'waiver' and a.subject_id = w.waiver_id::text)
+          and not exists (
+              select from approvals a
+              where a.subject = 'waiver' and a.subject_id = w.waiver_id::text and a.state = 'approved'
+                and a.decided_by <> a.requested_by and a.decided_by <> w.document ->> 'proposed_by')
+        """,
+    ),
+    Question(
+        "L7",
+        "more was waived than was owed",
+        """
+        select w.waiver_id::text as subject, w.proposed_at as at from waivers w
+        where w.amount > (w.document #>> array['debt', 'balances', w.component])::bigint
+        """,
+    ),
 )

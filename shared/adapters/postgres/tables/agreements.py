@@ -127,6 +127,34 @@ class SettlementRow(Table, table=True):
     row_version: int = row_version()
 
 
+class WaiverRow(Table, table=True):
+    """Charges that are let off: what a waiver is found by, and the whole of it in ``document``."""
+
+    __tablename__ = "waivers"
+    __table_args__ = (
+        one_of("state", "proposed", "granted", "withdrawn"),
+        one_of("component", "principal", "interest", "fees", "penalty"),
+        currency_check(),
+        holds_true("amount", "amount > 0"),
+        holds_true("granted", "(state = 'granted') = (granted_at is not null)"),
+        Index(None, "customer_id"),
+        Index("ix_waivers_list", "proposed_at", "waiver_id"),
+    )
+
+    waiver_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    case_id: Any = uuid(null=True)
+    account_id: str = words()
+    currency: str = words()
+    component: str = words()
+    amount: int = money()
+    state: str = words()
+    proposed_at: Any = instant()
+    granted_at: Any = instant(null=True)
+    document: Any = json()
+    row_version: int = row_version()
+
+
 class InstalmentRow(Table, table=True):
     """An instalment of one currency of a plan; ``amount`` is the sum of its parts."""
 

@@ -4,7 +4,7 @@ What a household can pay, kept as it was found. Plans that named an assessment i
 was behind it.
 
 Revision: 8c41d7f0b3a6
-After: 5d1c7e0a94b2
+After: 8c40f2b7d913
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "8c41d7f0b3a6"
-down_revision = "5d1c7e0a94b2"
+down_revision = "8c40f2b7d913"
 branch_labels = None
 depends_on = None
 
