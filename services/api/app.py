@@ -14,7 +14,9 @@ from services.api.deps import ApiDeps
 from services.api.middleware import Frame, Observe
 from services.api.routes import (
     accounts,
+    affordability_guides,
     approvals,
+    assessments,
     audit,
     callbacks,
     cases,
@@ -87,6 +89,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
     settlements.router,
     waivers.router,
+    assessments.router,
+    affordability_guides.router,
     approvals.router,
     worklists.router,
     health.router,

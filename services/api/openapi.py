@@ -47,6 +47,8 @@ TAGS = {
     "limitation-entries": "What interrupts or suspends the time in which claims can be brought",
     "third-parties": "Who stands beside the debtor",
     "plans": "Repayment plans: quoted, agreed, kept or not",
+    "assessments": "What a household can pay, and which plans fit",
+    "affordability-guides": "What a household can be asked to live on",
     "settlements": "Less is taken than is owed, and the rest given up once it is paid",
     "waivers": "Charges that are let off",
     "approvals": "What waits for a second person",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from services.api.schemas import plans as schema
+from shared.application.plan_proposing import ProposalAsked
 from shared.application.quoting import PlanAsked
 from shared.domain.plan_dates import DateRule, Frequency, Shift
 from shared.domain.plan_quote import Quote
@@ -32,8 +34,20 @@ def asked(body: schema.QuoteIn) -> PlanAsked:
     return PlanAsked(customer_id=body.customer_id, accounts=accounts, terms=terms)
 
 
+def proposed(plan_id: UUID, body: schema.PlanIn) -> ProposalAsked:
+    return ProposalAsked(
+        plan_id=plan_id,
+        asked=asked(body),
+        quote=body.quote,
+        assessment_id=body.assessment_id,
+        replaces=body.replaces,
+        waive=tuple(body.waive),
+    )
+
+
 def quoted(made: Quote) -> dict[str, Any]:
     return {
+        "fingerprint": made.fingerprint,
         "customer_id": made.customer_id,
         "kind": made.kind.value,
         "debts": [_debt(each) for each in made.debts],
@@ -67,7 +81,8 @@ def agreed(body: schema.AgreementIn) -> Agreement:
 def shown(content: str) -> dict[str, Any]:
     row = orjson.loads(content)
     plan = row["document"] | {name: row[name] for name in ("customer_id", "kind", "state")}
-    shown = {name: plan[name] for name in _SHOWN}
+    shown = {name: plan[name] for name in _SHOWN if name in plan}
+    shown.setdefault("waived", [])  # of plans that were made before it was kept
     shown["debts"] = [
         {"account_id": each["account_id"], "currency": each["currency"], **each["balances"]} for each in plan["debts"]
     ]

@@ -13,6 +13,7 @@ from shared.domain.calendar import BusinessCalendar, add_months, at_local
 from shared.domain.case import CaseState, Subject, judge
 from shared.domain.delinquency import CURRENT, BucketEntry
 from shared.domain.follow_up import Timetable
+from shared.domain.household import Guide
 from shared.domain.policy import Policy
 from shared.domain.repayment_policy import RepaymentPolicy
 
@@ -44,6 +45,9 @@ class PolicyShelf(Protocol):
 
     def repayment(self) -> RepaymentPolicy:
         """How promises are taken and plans are made: the policy in force."""
+
+    def guide(self, currency: str) -> Guide | None:
+        """The guide figures for households in a currency; None where there are none."""
 
     def timetable(self, version: int) -> Timetable: ...
 

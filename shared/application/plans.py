@@ -5,38 +5,29 @@ What payments and the clock make of one is in ``plan_judging``; who may approve 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
 from shared.application.agreements import catch_up_agreements, weigh
-from shared.application.approvals import About, ApprovalStore, ask_second_person, drop_request
+from shared.application.approvals import About, ask_second_person, drop_request
 from shared.application.book import Book, PlanOnFile
-from shared.application.debts import worst_bucket
 from shared.application.editing import Expected, case_of, open_for_edit
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
+from shared.application.plan_proposing import ProposalAsked, ProposalStore, new_plan
 from shared.application.principal import Principal, Role
-from shared.application.quoting import PlanAsked, allowed, not_settled, open_agreements, quoted
-from shared.application.refusals import FieldError, Forbidden, Invalid
+from shared.application.quoting import allowed, not_settled, open_agreements
+from shared.application.refusals import Forbidden
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
 from shared.domain.plan import Plan, PlanState
-from shared.domain.plan_life import NewPlan, activate, cancel, lapses_on, propose, restructure
+from shared.domain.plan_life import activate, cancel, lapses_on, propose, restructure
 from shared.domain.plan_terms import Agreement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposalAsked:
-    plan_id: UUID
-    asked: PlanAsked
-    assessment_id: str | None = None
-    replaces: UUID | None = None
-    waive: tuple[str, ...] = ()
-
-
-class PlanStore(ApprovalStore, Protocol):
+class PlanStore(ProposalStore, Protocol):
     async def find_plan(self, plan_id: UUID, who: Principal) -> PlanOnFile | None: ...
 
 
@@ -53,20 +44,7 @@ class PlanDesk:
         customer_id = wanted.asked.customer_id
         book, agreements, zone = await open_agreements(tx, self._shelf, customer_id, who)
         not_settled(agreements, wanted.asked.accounts, live=True)
-        made = quoted(book, self._shelf, wanted.asked, zone)
-        old = None if wanted.replaces is None else agreements.plans.get(wanted.replaces)
-        if wanted.replaces is not None and old is None:
-            raise Invalid("There is no such plan.", errors=[FieldError("/replaces", "is not a plan of this customer")])
-        new = NewPlan(
-            plan_id=wanted.plan_id,
-            quote=made,
-            proposed_by=who.subject,
-            roles={role.value for role in who.roles},
-            bucket=worst_bucket(book, self._shelf, customer_id, wanted.asked.accounts),
-            assessment_id=wanted.assessment_id,
-            replaces=None if old is None else old.plan,
-            waived=wanted.waive,
-        )
+        new = await new_plan(tx, book, self._shelf, wanted, who, zone)
         earlier = [filed.plan for filed in agreements.plans.values()]
         policy, today = self._shelf.repayment(), local_date(tx.now, zone)
         outcome = allowed(lambda: propose(new, earlier, policy.plans, today))

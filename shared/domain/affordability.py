@@ -18,7 +18,7 @@ from typing import NamedTuple
 from shared.domain.calendar import BusinessCalendar
 from shared.domain.household import Budget
 from shared.domain.plan_dates import DateRule, Frequency, due_days, months_spanned, pay_day_rule
-from shared.domain.plan_quote import Quote, quote
+from shared.domain.plan_quote import Quote, check_debts, quote
 from shared.domain.plan_schedule import ScheduleRefused, build
 from shared.domain.plan_terms import Debt, Offer, PlanKind, PlanPolicy, Terms
 
@@ -88,6 +88,7 @@ def affordable(
     debts in another currency, PlanRefused for debts that are none."""
     if any(debt.currency != budget.currency for debt in debts):
         raise ValueError(f"the budget is in {budget.currency}; debts in another currency need one of their own")
+    check_debts(debts)
     dates = pay_day_rule(today + timedelta(days=1), budget.pay_day)
     owed = sum(debt.amount for debt in debts)
     proofs: list[Proof] = []

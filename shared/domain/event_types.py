@@ -90,6 +90,16 @@ _PLAN = {
     "replaced_by": "uuid?",
     "policy_version": "count",
 }
+_ASSESSMENT = {
+    "assessment_id": "uuid",
+    "customer_id": "text",
+    "accounts": "texts",
+    "currency": "code",
+    "owed": "amount",
+    "route": "code",
+    "valid_until": "date",
+    "policy_version": "count",
+}
 _INSTALMENT = {
     "plan_id": "uuid",
     "customer_id": "text",
@@ -327,6 +337,11 @@ EVENT_TYPES: dict[str, EventType] = {
             "instalment_missed": "An instalment's days of grace are over and it is not paid.",
             "instalment_uncovered": "An instalment is not paid after all: a payment was taken back.",
         },
+    ),
+    "arrears.assessment.made.v1": EventType(
+        "arrears.plan",
+        "What the customer can pay was assessed; the route says which kinds of plan it leads to.",
+        _ASSESSMENT,
     ),
     **_rows(
         "arrears.plan",

@@ -8,13 +8,13 @@ costs up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from shared.domain.document import DocumentError, Section
+from shared.domain.document import DocumentError, Section, content_hash
 from shared.domain.money import KNOWN_CURRENCIES
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class GuideFigure:
 class Guide:
     """``incomes``: kind to the share of it that counts. ``flexible``: kind to its guide figure. ``above_bps`` over the
     figure may be spent unexplained, ``floor_bps`` of it must be; ``reserve_bps`` of the income stays in hand, at
-    least ``reserve_least``."""
+    least ``reserve_least``; ``hash`` is the document's SHA-256."""
 
     name: str
     version: int
@@ -87,6 +87,7 @@ class Guide:
     floor_bps: int
     reserve_bps: int
     reserve_least: int
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,17 @@ def budget_of(statement: Statement, guide: Guide) -> Budget:
     return Budget(guide.currency, income, fixed, flexible, reserve, statement.pay_day, tuple(findings))
 
 
+def unknown_kinds(statement: Statement, guide: Guide) -> Iterator[tuple[str | int, ...]]:
+    """Where the statement names a kind that the guide does not know: the path in it."""
+    lists = {"incomes": guide.incomes, "fixed": guide.fixed, "flexible": guide.flexible}
+    for name, known in lists.items():
+        for number, item in enumerate(getattr(statement, name)):
+            if item.kind not in known:
+                yield name, number, "kind"
+    if not statement.explained <= guide.flexible.keys():
+        yield ("explained",)
+
+
 def _counted(amount: int, guided: int, guide: Guide, *, explained: bool) -> tuple[int, str]:
     most = guided * (10_000 + guide.above_bps) // 10_000
     floor = guided * guide.floor_bps // 10_000
@@ -183,6 +195,7 @@ def parse_guide(document: Mapping[str, Any]) -> Guide:
         floor_bps=root.whole("floor_bps", high=10_000),
         reserve_bps=root.whole("reserve_bps", high=10_000),
         reserve_least=root.whole("reserve_least"),
+        hash=content_hash(document),
     )
     root.finish()
     return guide

@@ -103,7 +103,8 @@ class Plan:
     """``schedules`` and ``progress`` by currency, in the same order. ``rule`` is the break rule of the day it was
     proposed. ``approvers`` are the roles one of which has to approve; none once it is approved. ``replaces`` and
     ``replaced_by`` tie a restructured plan to its successor, ``generation`` counts them from 0. ``remind`` says when
-    the customer is reminded of an instalment, ``reminded_on`` up to which day that is done."""
+    the customer is reminded of an instalment, ``reminded_on`` up to which day that is done. ``waived`` are the codes of
+    what stood against it and was put aside by who proposed it."""
 
     plan_id: UUID
     customer_id: str
@@ -115,7 +116,7 @@ class Plan:
     rule: BreakRule
     proposed_by: str
     proposed_on: date
-    assessment_id: str | None
+    assessment_id: UUID | None
     approvers: tuple[str, ...]
     policy_version: int
     state: PlanState = PlanState.PROPOSED
@@ -130,6 +131,7 @@ class Plan:
     generation: int = 0
     remind: RemindRule | None = None
     reminded_on: date | None = None
+    waived: tuple[str, ...] = ()
 
     @property
     def kind(self) -> PlanKind:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
+from shared.domain import assessment
+from shared.domain.assessment import Assessment
 from shared.domain.authority import ANY, Ask, rule_on
 from shared.domain.calendar import BusinessCalendar
 from shared.domain.outcome import Outcome
@@ -32,7 +34,7 @@ class NewPlan:
     proposed_by: str
     roles: Collection[str]
     bucket: str = ANY
-    assessment_id: str | None = None
+    assessment: Assessment | None = None
     replaces: Plan | None = None
     waived: Collection[str] = ()
 
@@ -53,7 +55,7 @@ def objections(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today:
         if old is not None and PlanAction.RESTRUCTURE not in TRANSITIONS[old.state]
         else "",
         "no-assessment": "a plan of this kind needs an assessment of what the customer can afford"
-        if Need.ASSESSMENT in rules.needs and not new.assessment_id
+        if Need.ASSESSMENT in rules.needs and new.assessment is None
         else "",
         "second-personalised": "the customer had a personalised plan before"
         if second and not policy.second_personalised
@@ -62,16 +64,18 @@ def objections(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today:
         if old is not None and old.generation >= policy.restructures
         else "",
     }
-    return {code: words for code, words in against.items() if words}
+    found = {code: words for code, words in against.items() if words}
+    return found | dict(assessment.objections(new.assessment, new.quote, today) if new.assessment is not None else {})
 
 
-WAIVABLE = frozenset({"second-personalised", "restructured-too-often", "no-assessment"})
+WAIVABLE = frozenset({"second-personalised", "restructured-too-often", "no-assessment", "not-affordable"})
 
 
 def propose(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today: date) -> Outcome[Plan]:
     """A proposal, approved at once when the proposer's own limit covers it; otherwise ``approvers`` says whose decision
     it waits for. Raises PlanRefused with the first code that stands against it."""
-    for code, words in objections(new, earlier, policy, today).items():
+    against = objections(new, earlier, policy, today)
+    for code, words in against.items():
         if code not in WAIVABLE or code not in new.waived:
             raise PlanRefused(code, words)
     quote = new.quote
@@ -90,11 +94,12 @@ def propose(new: NewPlan, earlier: Sequence[Plan], policy: PlanPolicy, today: da
         rule=policy.kinds[quote.kind].breaks,
         proposed_by=new.proposed_by,
         proposed_on=today,
-        assessment_id=new.assessment_id,
+        assessment_id=None if new.assessment is None else new.assessment.assessment_id,
         approvers=ruling.approvers,
         policy_version=policy.version,
         progress=tuple(Progress(schedule.currency, left=schedule.total) for schedule in quote.schedules),
         replaces=None if new.replaces is None else new.replaces.plan_id,
+        waived=tuple(against),
         generation=0 if new.replaces is None else new.replaces.generation + 1,
         remind=policy.messages.remind,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from shared.domain.calendar import BusinessCalendar
+from shared.domain.document import content_hash
 from shared.domain.payment import AccountKey
 from shared.domain.plan_cost import Cost, cost_of
 from shared.domain.plan_dates import due_days, months_spanned
@@ -37,6 +38,22 @@ class Quote:
         return self.terms.kind
 
     @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of what somebody was told: of which debts, part by part, how much is paid when. Another day on
+        which the same is told has the same one."""
+        return content_hash(
+            {
+                "kind": self.kind.value,
+                "debts": sorted([each.account_id, each.currency, *_parts(each)] for each in self.debts),
+                "instalments": [
+                    [schedule.currency, each.due_on, each.amount, each.principal, each.interest, each.fee]
+                    for schedule in self.schedules
+                    for each in schedule.instalments
+                ],
+            }
+        )
+
+    @property
     def financed(self) -> Mapping[str, int]:
         return {schedule.currency: schedule.financed for schedule in self.schedules}
 
@@ -52,7 +69,7 @@ def quote(
 ) -> Quote:
     """Raises Refused (PlanRefused, ScheduleRefused) with the first thing that stands against these terms."""
     rules = _rules(terms, policy)
-    _check_debts(debts)
+    check_debts(debts)
     _check_terms(terms, rules, policy, today)
     days = due_days(terms.dates, terms.instalments, calendar)
     months = months_spanned(today, days[-1].nominal_on)
@@ -86,6 +103,11 @@ def quote(
     )
 
 
+def _parts(debt: Debt) -> list[int]:
+    owed = debt.balances
+    return [owed.principal, owed.interest, owed.fees, owed.penalty]
+
+
 def _rules(terms: Terms, policy: PlanPolicy) -> KindRules:
     try:
         return policy.kinds[terms.kind]
@@ -93,7 +115,8 @@ def _rules(terms: Terms, policy: PlanPolicy) -> KindRules:
         raise PlanRefused("kind-not-offered", f"the policy offers no plan of the kind {terms.kind}") from None
 
 
-def _check_debts(debts: Sequence[Debt]) -> None:
+def check_debts(debts: Sequence[Debt]) -> None:
+    """Raises PlanRefused for debts that no plan is made of."""
     accounts = [debt.account for debt in debts]
     if not debts or any(debt.amount < 1 for debt in debts):
         raise PlanRefused("nothing-owed", "a plan pays debts, each of a positive amount")

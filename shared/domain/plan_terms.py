@@ -137,12 +137,14 @@ class PlanMessages:
 @dataclass(frozen=True, slots=True)
 class PlanPolicy:
     """``offers`` in order of preference. ``quote_days`` a quote holds, ``proposal_days`` a proposal waits,
-    ``first_within`` days the first instalment is due in. ``usual_bps`` is the card's own annual rate, which hardship
-    must undercut; an effective rate above ``warn_bps`` is one that a court may cut. ``second_personalised`` and more
-    than ``restructures`` in a row are refused unless somebody with the right to waives it."""
+    ``assessment_days`` an assessment is good for, ``first_within`` days the first instalment is due in. ``usual_bps``
+    is the card's own annual rate, which hardship must undercut; an effective rate above ``warn_bps`` is one that a
+    court may cut. ``second_personalised`` and more than ``restructures`` in a row are refused unless somebody with the
+    right to waives it."""
 
     quote_days: int
     proposal_days: int
+    assessment_days: int
     first_within: int
     rounding: Rounding
     usual_bps: int
@@ -196,6 +198,7 @@ def read_plan_policy(section: Section, version: int) -> PlanPolicy:
     policy = PlanPolicy(
         quote_days=section.whole("quote_days", low=1, high=90),
         proposal_days=section.whole("proposal_days", low=1, high=90),
+        assessment_days=section.whole("assessment_days", low=1, high=366),
         first_within=section.whole("first_within", low=1, high=366),
         rounding=_rounding(section.section("rounding")),
         usual_bps=section.whole("usual_bps", high=100_000),

@@ -156,6 +156,8 @@ VIOLATIONS = {
     "a plan in force has no hold on one of its accounts, or one that is not in force has": plan("active")
     + "update holds set released_at = '2026-05-30 12:00+08'",
     "a plan that a second person was asked about went on without their yes": plan("approved") + PENDING,
+    "a plan names an assessment that is not there, not of its accounts, or was past its time": plan("approved")
+    + f'update plans set document = document || \'{{"assessment_id": "{PLAN}"}}\'',
     "what is paid and what is given up for a settlement are not the debts in it": settlement("active", 899),
     "what was received for a settlement is not what stayed of the payments that count for it": settlement(
         "active", received=1

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.domain.account import Balances
+from shared.domain.assessment import Assessment
 from shared.domain.payment import Payment
 from shared.domain.plan import Plan
 from shared.domain.plan_dates import DateRule, Shift, add_months, pay_day_rule
@@ -37,6 +38,15 @@ def terms(kind: PlanKind = PlanKind.EQUAL, count: int = 6, **changes: Any) -> Te
 
 def quoted(*debts: Debt, asked: Terms | None = None, today: date = TODAY) -> Quote:
     return quote("C1", debts or (debt(600_000),), asked or terms(), PLANS, CALENDAR, RECKONED_AT, today)
+
+
+ASSESSED = Assessment(
+    assessment_id=UUID(int=7),
+    customer_id="C1",
+    accounts=frozenset({("A1", "CNY"), ("A2", "CNY")}),
+    available=10_000_000,
+    valid_until=date(2030, 1, 1),
+)
 
 
 def new_plan(made: Quote, **changes: Any) -> NewPlan:

@@ -28,6 +28,7 @@ from shared.domain.plan_quote import Quote, quote
 from shared.domain.plan_schedule import Steps
 from shared.domain.plan_terms import Agreement, Content, Form, PlanKind, PlanPolicy, PlanRefused, Terms
 from tests.domain.agreements import (
+    ASSESSED,
     PLANS,
     RECKONED_AT,
     SIGNED,
@@ -153,7 +154,7 @@ def test_within_the_proposers_limit_a_plan_is_approved_at_once() -> None:
     ],
 )
 def test_over_the_limit_it_waits_for_those_whose_limit_covers_it(amount: int, asked: Any, approvers: Any) -> None:
-    outcome = propose(new_plan(quoted(debt(amount), asked=asked), assessment_id="as-1"), (), PLANS, TODAY)
+    outcome = propose(new_plan(quoted(debt(amount), asked=asked), assessment=ASSESSED), (), PLANS, TODAY)
     assert words(outcome) == ["proposed"]
     assert outcome.state.approvers == approvers
     approved = approve(outcome.state, "u-9")
@@ -164,6 +165,16 @@ def test_what_no_limit_covers_is_refused() -> None:
     for made in (quoted(debt(500_000_001)), quoted(debt(1_000_000, currency="EUR"))):
         with pytest.raises(PlanRefused, match="nobody's limit"):
             propose(new_plan(made, roles={"supervisor", "admin"}), (), PLANS, TODAY)
+
+
+def test_the_fingerprint_of_a_quote_is_that_of_what_was_told() -> None:
+    made = quoted()
+    later = quoted(today=TODAY + timedelta(days=3))
+    assert later.fingerprint == made.fingerprint != quoted(asked=terms(count=7)).fingerprint
+    moved = quoted(debt(590_000, interest=10_000))
+    assert (moved.financed, moved.fingerprint != made.fingerprint) == (made.financed, True)
+    two = [debt(500_000), debt(100_000, "A2")]
+    assert quoted(*two).fingerprint == quoted(*reversed(two)).fingerprint
 
 
 def test_a_quote_does_not_hold_for_ever() -> None:
@@ -197,7 +208,7 @@ def test_what_is_waivable_is_waived_only_by_name() -> None:
 
 def personalised(**changes: Any) -> Any:
     made = quoted(asked=terms(kind=PlanKind.PERSONALISED, count=60))
-    return new_plan(made, assessment_id="as-1", **changes)
+    return new_plan(made, assessment=ASSESSED, **changes)
 
 
 def test_five_years_are_the_most_and_collection_stops_while_it_is_kept() -> None:

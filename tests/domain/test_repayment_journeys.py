@@ -29,6 +29,7 @@ from shared.domain.settlement_life import activate as activate_settlement
 from shared.domain.settlement_life import judge as judge_settlement
 from shared.domain.settlement_life import propose as propose_settlement
 from tests.domain.agreements import (
+    ASSESSED,
     PLANS,
     RECKONED_AT,
     SIGNED,
@@ -128,7 +129,7 @@ def test_a_personalised_plan_of_sixty_months_is_performed_to_the_end_through_lea
     asked_for = terms(kind=PlanKind.PERSONALISED, count=60, dates=DateRule(date(2027, 3, 31), day=31, shift=Shift.NONE))
     made = quote("C1", (debt(12_345_678), debt(1_000_000, "A2")), asked_for, PLANS, CALENDAR, reckoned, start)
     assert made.months == 60
-    waiting = propose(new_plan(made, assessment_id="as-1"), (), PLANS, start).state
+    waiting = propose(new_plan(made, assessment=ASSESSED), (), PLANS, start).state
     signed = activate(approve(waiting, "u-9").state, replace(SIGNED, agreed_on=start), PLANS, start).state
     followed = Followed(signed)
     days = [each.due_on for each in signed.schedules[0].instalments]
@@ -158,7 +159,7 @@ def test_a_plan_breaks_and_is_restructured_into_one_that_is_kept() -> None:
     july = date(2026, 7, 1)
     longer = terms(kind=PlanKind.HARDSHIP, count=20, dates=DateRule(date(2026, 7, 15), shift=Shift.NONE))
     made = quote("C1", (debt(left),), longer, PLANS, CALENDAR, datetime(2026, 7, 1, 1, tzinfo=UTC), july)
-    new = new_plan(made, plan_id=UUID(int=2), replaces=first.plan, assessment_id="as-1", roles={"supervisor"})
+    new = new_plan(made, plan_id=UUID(int=2), replaces=first.plan, assessment=ASSESSED, roles={"supervisor"})
     successor = activate(propose(new, [first.plan], PLANS, july).state, SIGNED, PLANS, july).state
     outcome = restructure(first.plan, successor, july)
     assert (told(outcome), outcome.state.replaced_by) == (["plan.restructured"], successor.plan_id)
@@ -241,7 +242,7 @@ def test_scenarios_10_and_11_collection_stops_while_the_plan_is_kept_and_not_aft
     policy = replace(PLANS, kinds={**PLANS.kinds, PlanKind.PERSONALISED: prompt})
     monthly = terms(kind=PlanKind.PERSONALISED, count=12, dates=DateRule(date(2026, 10, 10), shift=Shift.NONE))
     made = quote("C1", (debt(1_200_000),), monthly, policy, CALENDAR, datetime(2026, 10, 8, tzinfo=UTC), signed_on)
-    plan = propose(new_plan(made, assessment_id="as-1"), (), policy, signed_on).state
+    plan = propose(new_plan(made, assessment=ASSESSED), (), policy, signed_on).state
     plan = activate(approve(plan, "u-9").state, replace(SIGNED, agreed_on=signed_on), policy, signed_on).state
     paid = [pay("p1", 100_000, date(2026, 10, 10)), pay("p2", 100_000, date(2026, 11, 10))]
     assert judge(plan, paid, date(2026, 11, 24), "timer").state.stops_collection

@@ -133,7 +133,14 @@ async def promise(desk: Desk, due_on: date) -> list[str]:
 
 
 PLAN = {"kind": "equal", "instalments": 2, "frequency": "weekly", "shift": "none"}
-PERSONAL = {"kind": "personalised", "instalments": 6, "frequency": "monthly", "shift": "none", "assessment_id": "AS-1"}
+PERSONAL = {"kind": "personalised", "instalments": 6, "frequency": "monthly", "shift": "none"}
+HOUSEHOLD = {
+    "adults": 1,
+    "incomes": [{"kind": "wages", "amount": 60_000_000}],
+    "fixed": [],
+    "flexible": [],
+    "pay_day": 15,
+}
 SIGNED = {"agreed_on": AFTER.date().isoformat(), "form": "written"}
 
 
@@ -159,8 +166,11 @@ async def plan(desk: Desk, taken: list[str], first_on: date) -> str:
     await desk.change(f"/v1/plans/{new['plan_id']}/activate", SIGNED)
     kept = await desk.create("/v1/plans", asked[1] | PLAN)
     await desk.change(f"/v1/plans/{kept['plan_id']}/activate", SIGNED)
+    debtor = {name: asked[2][name] for name in ("customer_id", "accounts")}
+    assessed = await desk.create("/v1/assessments", debtor | {"household": HOUSEHOLD})
+    personal = asked[2] | PERSONAL | {"assessment_id": assessed["assessment_id"]}
     for step in ("granted", "refused", "withdrawn", "expired"):
-        proposed = await desk.create("/v1/plans", asked[2] | PERSONAL)
+        proposed = await desk.create("/v1/plans", personal)
         (waiting,) = (await desk.read("/v1/approvals", state="pending"))["items"]
         where = f"/v1/approvals/{waiting['approval_id']}"
         if step in ("granted", "refused"):

@@ -269,5 +269,14 @@ async def test_what_is_not_possible_is_answered_with_a_problem_that_the_client_k
     assert stale.status == 412
 
 
-async def assessed(_caller: Caller) -> str:
-    return "AS-1"
+async def assessed(caller: Caller) -> str:
+    household = {
+        "adults": 1,
+        "incomes": [{"kind": "wages", "amount": 600_000}],
+        "fixed": [{"kind": "housing", "amount": 200_000}],
+        "flexible": [],
+        "pay_day": 30,
+    }
+    asked = {"customer_id": "C1", "accounts": [A1], "household": household}
+    found = await caller.create("assessments.assess_household", "AssessmentIn", asked)
+    return str(found.assessment_id)

@@ -13,14 +13,14 @@ from services.api.fields import Day, Text
 from services.api.idempotency import Idempotent
 from services.api.paging import Page, Paging
 from services.api.plan_standing import no_such_plan, standing_on
-from services.api.plan_wire import agreed, asked, quoted, shown
+from services.api.plan_wire import agreed, asked, proposed, quoted, shown
 from services.api.reading import READ, CaseReader, answer_page, document, policy_of, scope_of
 from services.api.responses import Json, created
 from services.api.routing import noun_router
 from services.api.schemas import plans as schema
 from services.api.security import require
 from shared.adapters.postgres.views import plans as view
-from shared.application.plans import PlanDesk, ProposalAsked
+from shared.application.plans import PlanDesk
 from shared.application.principal import Principal, Role
 from shared.application.quoting import quote_plan
 
@@ -45,13 +45,7 @@ async def propose_plan(body: schema.PlanIn, caller: Planner, deps: Deps, once: I
     async with deps.work() as tx:
         if replay := await once.replay(tx.conn):
             return replay
-        wanted = ProposalAsked(
-            plan_id=uuid4(),
-            asked=asked(body),
-            assessment_id=body.assessment_id,
-            replaces=body.replaces,
-            waive=tuple(body.waive),
-        )
+        wanted = proposed(uuid4(), body)
         await desk.propose(tx, wanted, caller)
         content, version = await _seen(tx.conn, wanted.plan_id, caller)
         answer = created(content, location=f"/v1/plans/{wanted.plan_id}", etag=etag(version))

@@ -18,8 +18,10 @@ PlanStateName = Literal["proposed", "approved", "active", "completed", "broken",
 ApprovalStateName = Literal["pending", "approved", "refused", "expired", "withdrawn"]
 FrequencyName = Literal["monthly", "fortnightly", "weekly"]
 ContentName = Literal["debt", "repayment", "charges", "no_new_card", "duties", "other"]
-Waivable = Literal["second-personalised", "restructured-too-often", "no-assessment"]
+Waivable = Literal["second-personalised", "restructured-too-often", "no-assessment", "not-affordable"]
 Amount = Annotated[int, Field(strict=True, gt=0, le=10**15, description="Amount in minor units of its currency")]
+
+Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hex")]
 
 _TERMS: JsonDict = {
     "customer_id": "C-1001",
@@ -81,11 +83,16 @@ class QuoteIn(BaseModel):
 class PlanIn(QuoteIn):
     """A quote that somebody wants to offer. It is worked out again, on the debts of this moment."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_TERMS, "assessment_id": None, "replaces": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_TERMS, "quote": None, "assessment_id": None, "replaces": None}]}
+    )
 
-    assessment_id: Text | None = None
+    quote: Fingerprint | None = Field(
+        default=None, description="The quote it was made from: refused (``quote-changed``) when that does not hold now"
+    )
+    assessment_id: UUID | None = Field(default=None, description="What was found that the customer can afford")
     replaces: UUID | None = Field(default=None, description="The plan that this one restructures")
-    waive: list[Waivable] = Field(default=[], max_length=3, description="For supervisors only")
+    waive: list[Waivable] = Field(default=[], max_length=4, description="For supervisors only")
 
 
 class InstalmentOut(BaseModel):
@@ -128,6 +135,7 @@ class DebtOut(BaseModel):
 class QuoteOut(BaseModel):
     """What it would look like today. Nothing of it is kept."""
 
+    fingerprint: str = Field(description="Of its debts and instalments; ``quote`` of a proposal that is to be this one")
     customer_id: str
     kind: PlanKindName
     debts: list[DebtOut]
@@ -191,13 +199,14 @@ class PlanOut(BaseModel):
     proposed_on: date
     approvers: list[str] = Field(description="Roles one of which has to approve it; none once it is approved")
     approved_by: str | None
-    assessment_id: str | None
+    assessment_id: UUID | None
     agreement: AgreementOut | None
     active_from: date | None
     ended_on: date | None
     replaces: UUID | None
     replaced_by: UUID | None
     generation: int
+    waived: list[Waivable] = Field(description="What stood against it and was put aside by who proposed it")
     policy_version: int
     row_version: int
 

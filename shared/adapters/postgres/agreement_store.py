@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.adapters.postgres.assessment_store import AssessmentTables
 from shared.adapters.postgres.plan_document import decode_plan, decode_settlement, encode_plan, encode_settlement
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
@@ -143,7 +144,7 @@ _SELECT_SETTLEMENTS = "select document, customer_id, case_id, looked_on, held, h
 _SELECT_PLANS = "select document, customer_id, case_id, looked_on, held, holding, row_version from plans"
 
 
-class AgreementTables(WaiverTables):
+class AgreementTables(WaiverTables, AssessmentTables):
     async def load_agreements(self, book: Book) -> None:
         rows = await self.conn.fetch(
             """

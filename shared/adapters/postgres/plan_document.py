@@ -29,12 +29,9 @@ def encode_waiver(waiver: Waiver) -> dict[str, Any]:
 
 
 def decode_plan(document: Mapping[str, Any]) -> Plan:
-    """Raises msgspec.ValidationError for a document that no plan was written to."""
-    known = {
-        name: msgspec.convert(document[name], kind)
-        for name, kind in _kinds(Plan).items()
-        if name != "shares" and name in document  # what came later has a default
-    }
+    """What an earlier version did not know is as the plan's default has it. Raises msgspec.ValidationError for a
+    document that no plan was written to."""
+    known = {name: msgspec.convert(document[name], kind) for name, kind in _kinds(Plan).items() if name in document}
     debts = known["debts"]
     known["shares"] = {key: row for schedule in known["schedules"] for key, row in shares(schedule, debts).items()}
     return Plan(**known)

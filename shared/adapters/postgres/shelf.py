@@ -24,6 +24,7 @@ from shared.domain.contact_packs import gather
 from shared.domain.contact_rules import RuleSet, parse_rules
 from shared.domain.document import content_hash
 from shared.domain.follow_up import Timetable
+from shared.domain.household import Guide, parse_guide
 from shared.domain.policy import Policy, parse_policy
 from shared.domain.repayment_policy import RepaymentPolicy, parse_repayment
 from shared.domain.templates import Template, parse_templates
@@ -213,6 +214,11 @@ class Shelf:
     def repayment(self) -> RepaymentPolicy:
         """The repayment policy that ships with this version."""
         return max(map(parse_repayment, _documents(SEEDS / "policies/repayment")), key=lambda each: each.version)
+
+    def guide(self, currency: str) -> Guide | None:
+        """The newest guide figures that ship with this version for households in ``currency``."""
+        guides = map(parse_guide, _documents(SEEDS / "policies/affordability"))
+        return max((each for each in guides if each.currency == currency), key=lambda each: each.version, default=None)
 
     def rules(self, jurisdiction: str) -> RuleSet | None:
         """The contact rules in force in a jurisdiction (ISO 3166 code), the changes that wait for their date included;

@@ -46,7 +46,18 @@ TERMS = {
     "first_on": "2026-07-20",
 }
 PERSONAL = TERMS | {"customer_id": "C2", "accounts": [{"account_id": "A2", "currency": "CNY"}]}
-PERSONAL |= {"kind": "personalised", "instalments": 6, "assessment_id": "AS-1"}
+PERSONAL |= {"kind": "personalised", "instalments": 6}
+ASSESSMENT = {
+    "customer_id": "C2",
+    "accounts": PERSONAL["accounts"],
+    "household": {
+        "adults": 1,
+        "incomes": [{"kind": "wages", "amount": 60_000_000}],
+        "fixed": [{"kind": "housing", "amount": 200_000}],
+        "flexible": [],
+        "pay_day": 15,
+    },
+}
 SETTLEMENT = {
     "customer_id": "C0",
     "accounts": [{"account_id": "A0", "currency": "CNY"}],
@@ -134,7 +145,8 @@ def room_for_a_plan(office: Office) -> Params:
 def an_approval(office: Office) -> Params:
     """Asked for by Li Na, who may not decide about it."""
     _clear(office, "C2")
-    assert office.call("POST", "/v1/plans", Role.COLLECTOR, json=PERSONAL, subject="li.na").status_code == 201
+    asked = PERSONAL | an_assessment(office)
+    assert office.call("POST", "/v1/plans", Role.COLLECTOR, json=asked, subject="li.na").status_code == 201
     return {"approval_id": office.read("/v1/approvals", state="pending", subject="plan")["items"][0]["approval_id"]}
 
 
@@ -263,6 +275,7 @@ ENTRY_AT = "/v1/limitation-entries/{entry_id}"
 a_suit = made("/v1/limitation-entries", "entry_id", SUIT)
 some_hours = made("/v1/contact-hours", "hours_id", HOURS)
 a_friend = made("/v1/third-parties", "person_id", FRIEND | {"value": "+8613800009998"})
+an_assessment = made("/v1/assessments", "assessment_id", ASSESSMENT)
 a_permit = made("/v1/contact-permits", "permit_id", PERMIT)
 CASE, COMPLAINT_AT, FOLLOW_UP = "/v1/cases/{case_id}", "/v1/complaints/{complaint_id}", "/v1/follow-ups/{follow_up_id}"
 WORK, HOLD_AT, PERMIT_AT, PREFERENCE = (
@@ -353,6 +366,11 @@ HAPPY: dict[str, Happy] = {
     "resolveComplaint": Happy(R.COLLECTOR, an_answered_one, {"outcome": "upheld"}, edits=COMPLAINT_AT),
     "escalateComplaint": Happy(R.COLLECTOR, an_answered_one, {"reason": "not_satisfied"}, edits=COMPLAINT_AT),
     "extendComplaint": Happy(R.SUPERVISOR, a_complaint, EXTENSION, edits=COMPLAINT_AT),
+    "assessHousehold": Happy(R.COLLECTOR, body=ASSESSMENT),
+    "listAssessments": Happy(R.AUDITOR, query={"customer_id": "C2"}),
+    "getAssessment": Happy(R.COLLECTOR, an_assessment),
+    "unmaskAssessment": Happy(R.COMPLIANCE, an_assessment, REASON),
+    "getAffordabilityGuide": Happy(R.COLLECTOR, fixed(currency="CNY")),
     "placeHold": Happy(R.COLLECTOR, body=HOLD),
     "listHolds": Happy(R.AUDITOR, query={"in_force": "true"}),
     "getHold": Happy(R.COLLECTOR, a_hold),

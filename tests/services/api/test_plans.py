@@ -55,6 +55,14 @@ async def active(clerk, **more):
     return path
 
 
+async def personal(person, **more):
+    """Terms of a personalised plan, with what was found that the customer can afford."""
+    household = {"adults": 1, "incomes": [{"kind": "wages", "amount": 600_000}], "fixed": [], "flexible": []}
+    asked = {"customer_id": "C1", "accounts": TERMS["accounts"], "household": household | {"pay_day": 15}}
+    found = (await person.create("/v1/assessments", **asked)).json()
+    return TERMS | {"kind": "personalised", "assessment_id": found["assessment_id"]} | more
+
+
 async def state(clerk, path):
     shown = (await clerk.get(path)).json()
     (progress,) = shown["progress"]
@@ -91,6 +99,21 @@ async def test_a_quote_adds_up_and_nothing_of_it_is_kept(desk, clerk):
     assert cost["nominal_bps"] >= 1100
     assert await desk.values("select count(*) from plans") == [0]
     assert await told(desk) == []
+
+
+async def test_a_proposal_that_names_its_quote_is_that_quote_or_refused(desk, clerk):
+    quote = (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["fingerprint"]
+    await desk.move_to(local("2026-07-02T12:00"))
+    assert (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["fingerprint"] == quote, "the same is told"
+    await desk.bank.say(payment(amount=1_500, posted="2026-07-02T10:00:00+08:00"))
+    changed = await clerk.create("/v1/plans", **TERMS, quote=quote)
+    assert (changed.status_code, changed.json()["type"].rpartition("/")[2]) == (409, "quote-changed"), changed.text
+    other = await clerk.create("/v1/plans", **(TERMS | {"instalments": 5}), quote=quote)
+    assert other.status_code == 409
+    again = (await clerk.client.post("/v1/plans/quotes", json=TERMS)).json()["fingerprint"]
+    assert again != quote
+    assert (await clerk.create("/v1/plans", **TERMS, quote=again)).status_code == 201
+    assert (await clerk.create("/v1/plans", **TERMS, quote="AB")).status_code == 422
 
 
 async def test_what_was_paid_since_the_report_is_not_owed_any_more(desk, clerk):
@@ -167,8 +190,7 @@ async def test_an_oral_agreement_is_recorded_and_a_personalised_one_says_all_six
     refused = await clerk.edit(proposed.headers["location"] + "/activate", agreed_on="2026-06-30", form="oral")
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "not-recorded")
     await clerk.edit(proposed.headers["location"] + "/cancel", reason="mistake")
-    asked = TERMS | {"kind": "personalised", "assessment_id": "AS-1"}
-    personalised = await clerk.create("/v1/plans", **asked)
+    personalised = await clerk.create("/v1/plans", **await personal(clerk))
     assert personalised.json()["approvers"] == ["supervisor", "compliance"]
     async with desk.person(COMPLIANCE, name="zhao.min") as second:
         await second.edit(await waiting(second) + "/decide", granted=True, reason="fits the assessment")
@@ -179,9 +201,8 @@ async def test_an_oral_agreement_is_recorded_and_a_personalised_one_says_all_six
 
 
 async def test_over_the_limit_a_second_person_decides_and_nobody_decides_about_their_own(desk, clerk):
-    long = TERMS | {"instalments": 24, "first_on": "2026-07-20"}
     async with desk.person(SUPERVISOR, COLLECTOR, name="wang.fang") as proposer:
-        proposed = await proposer.create("/v1/plans", **(long | {"kind": "personalised", "assessment_id": "AS-1"}))
+        proposed = await proposer.create("/v1/plans", **await personal(proposer, instalments=24))
         assert (proposed.status_code, proposed.json()["state"]) == (201, "proposed"), proposed.text
         own = await proposer.edit(await waiting(proposer) + "/decide", granted=True, reason="seems right")
         assert own.status_code == 403
@@ -197,7 +218,7 @@ async def test_over_the_limit_a_second_person_decides_and_nobody_decides_about_t
 
 @pytest.mark.parametrize("way", ["refuse", "expire", "withdraw", "cancel"])
 async def test_what_is_not_approved_is_called_off(desk, clerk, way):
-    proposed = await clerk.create("/v1/plans", **(TERMS | {"kind": "personalised", "assessment_id": "AS-1"}))
+    proposed = await clerk.create("/v1/plans", **await personal(clerk))
     path = proposed.headers["location"]
     approval = await waiting(clerk)
     async with desk.person(SUPERVISOR, name="zhao.min") as second:
@@ -215,6 +236,13 @@ async def test_what_is_not_approved_is_called_off(desk, clerk, way):
     assert (await clerk.get(path)).json()["state"] == "cancelled"
     await desk.settle()
     assert await desk.values("select count(*) from timers where kind in ('approval_ends', 'plan_look')") == [0]
+
+
+async def test_a_plan_of_before_what_was_put_aside_was_kept_goes_on(desk, clerk):
+    path = (await clerk.create("/v1/plans", **TERMS)).headers["location"]
+    await desk.deps.pool.execute("update plans set document = document - 'waived'")
+    assert (await clerk.get(path)).json()["waived"] == []
+    assert (await clerk.edit(path + "/activate", **SIGNED)).json()["state"] == "active"
 
 
 async def test_what_nobody_brings_to_life_lapses(desk, clerk):
@@ -252,7 +280,7 @@ async def test_a_merger_takes_a_plan_its_hold_and_its_money_along(desk, clerk):
 
 
 async def test_a_request_about_a_merged_customer_expires_where_they_are_now(desk, clerk):
-    proposed = await clerk.create("/v1/plans", **(TERMS | {"kind": "personalised", "assessment_id": "AS-1"}))
+    proposed = await clerk.create("/v1/plans", **await personal(clerk))
     approval = await waiting(clerk)
     await desk.bank.say(report("A2", "C2", unpaid=0), updated("C2", mobile="+8613800000002"), merged("C1", "C2"))
     await desk.move_to(local("2026-07-06T12:00"))

@@ -1,5 +1,5 @@
 """Plans and settlements add up (L7), nobody is told of one that is over (L5), what was agreed is judged when its day is
-over (L9), and what needs two people had two (L13)."""
+over (L9), what a plan rests on is on record (L10), and what needs two people had two (L13)."""
 
 from __future__ import annotations
 
@@ -135,6 +135,24 @@ AGREEMENTS = (
         select p.plan_id::text as subject, null::timestamptz as at from plans p
         where (p.state = 'active') <> exists (
             select from holds h where h.kind = 'plan' and h.origin = p.plan_id::text and h.released_at is null)
+        """,
+    ),
+    Question(
+        "L10",
+        "a plan names an assessment that is not there, not of its accounts, or was past its time",
+        # The customer is not compared: an account that the bank moves takes its plan along, not the household.
+        """
+        select p.plan_id::text as subject, p.proposed_at as at
+        from plans p left join assessments a on a.assessment_id = (p.document ->> 'assessment_id')::uuid
+        where p.document ->> 'assessment_id' is not null
+          and (a.assessment_id is null
+               or a.valid_until < (p.document ->> 'proposed_on')::date
+               or exists (
+                   select from jsonb_array_elements(p.document -> 'debts') debt
+                   where not exists (
+                       select from jsonb_array_elements(a.document -> 'debts') known
+                       where known ->> 'account_id' = debt ->> 'account_id'
+                         and known ->> 'currency' = debt ->> 'currency')))
         """,
     ),
     Question(

@@ -3,6 +3,7 @@
 from shared.adapters.postgres.tables import (
     accounts,
     agreements,
+    assessments,
     cases,
     contacts,
     customers,
@@ -16,6 +17,7 @@ from shared.adapters.postgres.tables.columns import metadata
 __all__ = [
     "accounts",
     "agreements",
+    "assessments",
     "cases",
     "contacts",
     "customers",
