@@ -16,7 +16,7 @@ export ARREARS_ENVIRONMENT ?= development
 WITH_KAFKA = $(if $(KAFKA),ARREARS_KAFKA_BOOTSTRAP=$(KAFKA) )
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check fmt demo token bench kafka kafka-stop docs migrate migration lock clean
+.PHONY: help run test test-faults test-full check fmt demo token bench kafka kafka-stop docs migrate migration lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,7 +27,10 @@ run: $(VENV)/.run ## start everything on embedded defaults; KAFKA=localhost:9092
 test: $(VENV)/.dev ## run the tests (JOBS=4 processes, ARGS= for pytest)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
-test-faults: $(VENV)/.dev ## the long ones: twenty kills during the whole feed (ARGS=-s shows the figures)
+test-faults: $(VENV)/.dev ## services, suites and brokers are killed, stopped, wiped and restored
+	$(BIN)/python -m pytest -m "faults and not full" -n $(JOBS) --dist load --maxschedchunk 1 $(ARGS)
+
+test-full: $(VENV)/.dev ## the long ones: a hundred kills during the whole feed (ARGS=-s shows the figures)
 	$(BIN)/python -m pytest -m full $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, layers

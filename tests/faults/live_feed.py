@@ -17,7 +17,8 @@ def overdue(number: int, now: datetime) -> bytes:
     document = orjson.loads(
         report(number, now - timedelta(minutes=1), [((now - timedelta(days=5)).date(), 100_000)], 1)
     )
-    document["data"]["customer"]["time_zone"] = noon(now)
+    # Mainland China's rules keep the bank's night as well, wherever the customer is.
+    document["data"]["customer"] |= {"time_zone": noon(now), "jurisdiction": "HK"}
     return orjson.dumps(document)
 
 

@@ -17,6 +17,7 @@ from shared.application.principal import Role
 from tests.benchmarks import feed
 from tests.faults.suite_process import a_world
 
+pytestmark = pytest.mark.faults
 ACCOUNTS = 4_000
 REPORTS = 2  # of each account; the second comes two chunks behind the first
 KILLS = 3

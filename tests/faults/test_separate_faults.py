@@ -25,7 +25,7 @@ from tests.faults.separate_world import Told, World, separate_world
 from tests.feeds import three_months
 from tests.kafka_broker import own_broker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(240)]
 
 
 async def until(condition: Callable[[], Awaitable[Any]], within: float = 60.0) -> float:

@@ -22,7 +22,7 @@ from tests.faults.live_feed import overdue, paid, post, produce
 from tests.faults.separate_world import Told, World, separate_world
 from tests.faults.test_separate_faults import SENT, counting, sent_to, until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(240)]
 
 ALWAYS_FAILS = """
 create function arrears.fail_for_one() returns trigger language plpgsql as $$

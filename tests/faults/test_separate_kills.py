@@ -23,7 +23,7 @@ from tests.faults.suite_process import a_world
 from tests.feeds import three_months, write_portfolio
 from tests.kafka_broker import own_broker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.faults, pytest.mark.kafka]
 Feed = Callable[[], Iterable[Instant]]
 WORK = ("sending", "outbox", "events", "messages", "events", "receiving")
 

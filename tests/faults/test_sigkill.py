@@ -17,6 +17,7 @@ from shared.adapters.postgres import digest, invariants
 from tests.faults.suite_process import SuiteProcess, a_world
 from tests.feeds import three_months, write_portfolio
 
+pytestmark = pytest.mark.faults
 Feed = Callable[[], Iterable[Instant]]
 
 CUSTOMERS = 300
