@@ -108,15 +108,20 @@ class Rule:
         return not (isinstance(self.check, Addressees) and target in self.check.allowed)
 
     def looks_back(self, channels: frozenset[str]) -> int:
-        """Over how many calendar dates it asks for each single contact with the debtor by one of ``channels``; 0 where
-        the counts of the day do."""
+        """Over how many calendar dates it asks for each single contact by one of ``channels``; 0 where the counts of
+        the day do."""
         check = self.check
         if isinstance(check, CountedCap) and channels & check.counter.channels:
-            about_others = check.counter.key == Key.PERSON and Target.DEBTOR not in self.targets
-            return 0 if about_others else check.dates
+            return check.dates
         if isinstance(check, MinimumGap) and check.gap > _SHORT_GAP and channels & self.channels:
             return check.gap.days + 2
         return 0
+
+    def leaves_debtor_out(self) -> bool:
+        """Does it count what one third person hears, and nothing that the debtor does?"""
+        check = self.check
+        own = isinstance(check, CountedCap) and check.counter.key == Key.PERSON
+        return own and Target.DEBTOR not in self.targets
 
     def unknown_or_unconcerned(self, proposal: Proposal, facts: ContactFacts) -> tuple[str, ...] | None:
         """The facts on which it hangs whether this rule is about the contact, None when it surely is not; empty when
@@ -136,8 +141,8 @@ class RuleSet:
     """All rules of one jurisdiction. ``hash`` is the SHA-256 of the pack's content; ``label`` goes with decisions.
 
     ``ordinary`` (``facts`` and ``proposal``) is the customer and the contact that vectors change, ``texts`` are the
-    rules for templates, ``notes`` what the pack says beside its rules. ``texts_back``: over how many calendar dates its
-    rules ask for each single text and mail to the debtor; 0 where the counts of the day do.
+    rules for templates, ``notes`` what the pack says beside its rules. ``dates_back``: over how many calendar dates its
+    rules ask for each single contact; ``texts_back``: for texts and mails to the debtor, 0 where counts of the day do.
     """
 
     jurisdiction: str
@@ -152,6 +157,7 @@ class RuleSet:
     ordinary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     label: str = field(init=False)
+    dates_back: int = field(init=False, repr=False, compare=False)
     texts_back: int = field(init=False, repr=False, compare=False)
     _about: dict[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str, date], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
@@ -160,7 +166,9 @@ class RuleSet:
         object.__setattr__(self, "_about", {})
         object.__setattr__(self, "_asked", {})
         object.__setattr__(self, "label", f"{self.name}@{self.version}:{self.hash[:16]}")
-        object.__setattr__(self, "texts_back", max((rule.looks_back(_TEXTS) for rule in self.rules), default=0))
+        debtors = [rule for rule in self.rules if not rule.leaves_debtor_out()]
+        object.__setattr__(self, "texts_back", max((rule.looks_back(_TEXTS) for rule in debtors), default=0))
+        object.__setattr__(self, "dates_back", max((each.looks_back(_ALL_CHANNELS) for each in self.rules), default=0))
 
     def applying(self, channel: str, purpose: str, target: str = Target.DEBTOR.value) -> tuple[Rule, ...]:
         """The rules to ask, mandatory facts aside. Raises ValueError for a channel, purpose or addressee that does not

@@ -186,6 +186,20 @@ async def test_a_gap_of_days_between_texts_is_kept_over_days(out: Outbound) -> N
     assert await waits_until(out, second) == sent_at + timedelta(days=3)
 
 
+async def test_a_cap_over_a_season_sees_the_calls_of_a_season(out: Outbound) -> None:
+    await out.overdue("C1")
+    await call(out)
+    await out.move_clock(out.clock.now() + timedelta(days=80))
+    assert (await desk_of(out)).history == ()
+    pack = packs()["cn"]
+    longer = [
+        rule | {"parameters": {**rule["parameters"], "dates": 90}} if rule["kind"] == "counted_cap" else rule
+        for rule in pack["rules"]
+    ]
+    out.bank.shelf._rules["CN"] = parse_rules({**pack, "rules": longer})
+    assert [past.channel for past in (await desk_of(out)).history] == ["phone"]
+
+
 def test_only_the_packs_that_count_texts_over_days_ask_for_each() -> None:
     back = {name: parse_rules(pack).texts_back for name, pack in packs().items()}
     assert {name for name, dates in back.items() if dates} == {"us"}

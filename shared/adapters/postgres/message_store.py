@@ -177,7 +177,7 @@ class MessageTables(ContactEventTables, TimerTables):
     async def _load_contacts(self, desks: dict[str, Desk], ids: list[str], rules: RulesInForce) -> None:
         """The contacts of the person, under whatever customer ids they were made before mergers."""
         person = {**dict.fromkeys(ids, ""), **await self._merged_into(ids)}
-        since = self.list_texts(desks, rules)
+        back = self.list_texts(desks, rules)
         rows = await self.conn.fetch(
             """
             select customer_id, local_date, channel, count(*), max(at) from contact_ledger
@@ -194,7 +194,7 @@ class MessageTables(ContactEventTables, TimerTables):
             counts = desk.contacts.setdefault(row[1], {})
             counts[row[2]] = counts.get(row[2], 0) + row[3]
             desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
-        await self.load_contact_events(desks, person, since)
+        await self.load_contact_events(desks, person, back)
 
     async def _merged_into(self, ids: list[str]) -> dict[str, str]:
         """Customers that were merged away into ``ids``, directly or by way of others, and who they are now."""
