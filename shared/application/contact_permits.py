@@ -22,7 +22,7 @@ from shared.application.permit_facts import POINT_KINDS, Contact, FactStore, Per
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.application.sending import RuleShelf
-from shared.application.sending_desk import Desk
+from shared.application.sending_desk import Desk, RulesInForce
 from shared.domain.calendar import local_date
 from shared.domain.contact import ContactFacts, Decision, Outcome, Proposal, RuleSet, allowed_until, decide
 from shared.domain.contact_facts import Channel, Target
@@ -55,7 +55,7 @@ class PermitOnFile:
 
 
 class PermitStore(FactStore, Protocol):
-    async def load_desks(self, book: Book) -> list[Desk]: ...
+    async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]: ...
 
     async def has_accounts(self, customer_id: str, account_ids: Sequence[str]) -> bool: ...
 
@@ -96,7 +96,7 @@ class PermitDesk:
         book, _ = await open_customer(tx, contact.customer_id, who)
         await check_contact(tx, contact)
         await self._shelf.attend(tx)
-        (desk,) = await tx.load_desks(book)
+        (desk,) = await tx.load_desks(book, self._shelf.rules)
         rules = None if desk.jurisdiction is None else self._shelf.rules(desk.jurisdiction)
         if rules is None:
             raise Conflict("There are no contact rules where this customer lives.", code="no-contact-rules")

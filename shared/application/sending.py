@@ -28,6 +28,7 @@ from shared.application.sending_desk import (
     Drop,
     DueMessage,
     Go,
+    RulesInForce,
     Rulings,
     Text,
     Wait,
@@ -84,7 +85,7 @@ class SendingStore(AgreementReader, Protocol):
 
     async def claim_due_messages(self, book: Book, limit: int, closed: Sequence[str]) -> None: ...
 
-    async def load_desks(self, book: Book) -> list[Desk]: ...
+    async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]: ...
 
     async def save_sending(
         self, changes: SendingChanges, *, holder: str, fence: int, lease: timedelta, gateways: Mapping[str, str]
@@ -154,7 +155,7 @@ class Sender:
                 return []
             await self._shelf.attend(tx)
             changes, rulings = SendingChanges(in_hand=in_hand), Rulings(book.now)
-            desks = await tx.load_desks(book)
+            desks = await tx.load_desks(book, self._shelf.rules)
             await leave_out_known(tx, book, desks)  # however long ago the restore: some wait long for their turn
             await speak_of_plans(tx, book, desks)
             for desk in desks:
@@ -218,7 +219,7 @@ class Sender:
         )
         changes.sending.append((marked, message, go.reach.point_id, today, go.ruling.note(go.channel)))
         changes.marked[go.channel] += 1
-        reserve(desk, go.channel, book.now, today)
+        reserve(desk, message, go.channel, go.reach, book.now)
         return None
 
     async def hand_over(self, marked: Sequence[Marked], began: float) -> list[tuple[Marked, Outcome]]:

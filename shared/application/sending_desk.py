@@ -31,6 +31,8 @@ RETRY_FACTS = timedelta(minutes=1)
 _NO_CONTACTS: Mapping[date, Mapping[str, int]] = MappingProxyType({})
 _NONE: Mapping[str, int] = MappingProxyType({})
 _NOWHERE: frozenset[tuple[str, str]] = frozenset()
+RulesInForce = Callable[[str], RuleSet | None]
+"""The contact rules of a jurisdiction; None where there are none."""
 POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("email",)}
 
 
@@ -80,6 +82,9 @@ class Spoken:
 
 @dataclass(slots=True)
 class Desk:
+    """``contacts`` and ``last_contacts`` tell what the sender sent by day and channel, ``history`` what others did.
+    Where the customer's rules ask for every text (``lists_texts``), all of it is in ``history`` instead."""
+
     customer_id: str
     name: str
     language: str
@@ -93,6 +98,7 @@ class Desk:
     contacts: dict[date, dict[str, int]] = field(default_factory=dict)
     last_contacts: dict[str, datetime] = field(default_factory=dict)
     history: tuple[PastContact, ...] = ()
+    lists_texts: bool = False
     consents: tuple[Consent, ...] = ()
     preferred: tuple[PreferredHours, ...] = ()
     facts_pending: bool = False
@@ -287,9 +293,13 @@ def facts_of(desk: Desk, channel: str, reach: Sourced | None, now: datetime) -> 
     )
 
 
-def reserve(desk: Desk, channel: str, now: datetime, today: date) -> None:
+def reserve(desk: Desk, message: DueMessage, channel: str, reach: Reach, now: datetime) -> None:
     """Count the contact at once, so that the next message on this desk sees it."""
-    counts = desk.contacts.setdefault(today, {})
+    if desk.lists_texts:
+        point = str(reach.point_id)
+        desk.history = (*desk.history, PastContact(now, channel, message.purpose, contact_point_id=point))
+        return
+    counts = desk.contacts.setdefault(local_date(now, desk.zone or "UTC"), {})
     counts[channel] = counts.get(channel, 0) + 1
     desk.last_contacts[channel] = now
 

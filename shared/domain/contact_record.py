@@ -57,11 +57,17 @@ def plain(value: Any) -> Any:
 
 def _fields_of(record: Any) -> Document:
     written = {}
-    for each in fields(record):
-        value = getattr(record, each.name)
-        if value != _default(each):
-            written[each.name] = _written(value)
+    for name, default in _defaults(record.__class__):
+        value = getattr(record, name)
+        if value is not default and value != default:
+            written[name] = _written(value)
     return written
+
+
+@cache
+def _defaults(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """Each field with its default, which is a value that nobody can change."""
+    return tuple((each.name, _default(each)) for each in fields(kind))
 
 
 def _default(of: Field[Any]) -> Any:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
 from shared.domain.contact_checks import Addressees, MandatoryFacts
+from shared.domain.contact_counters import Key
 from shared.domain.contact_facts import Channel, ContactFacts, Proposal, Purpose, Target
 from shared.domain.contact_legal_checks import Limitation, ProvedLost
 from shared.domain.contact_moment import Check
 from shared.domain.contact_named_facts import NAMED, Form
 from shared.domain.contact_rule_kinds import KINDS, NEVER_ABSENT
+from shared.domain.contact_time_checks import CountedCap, MinimumGap
 from shared.domain.document import DocumentError, Section, content_hash
 from shared.domain.lost_contact import Triggers
 from shared.domain.template_lint import TextRule, read_text_rule
@@ -26,6 +28,8 @@ OVERRIDABLE = frozenset({"g"})
 """Only what is "preferably not" done may be done once, with a reason and a second person."""
 
 _REMEMBERED = 4096
+_SHORT_GAP = timedelta(hours=12)  # the latest contact of so long ago is known with the counts of the day
+_TEXTS = frozenset({Channel.SMS.value, Channel.EMAIL.value})
 _ALL_CHANNELS = frozenset(Channel)
 _ALL_PURPOSES = frozenset(Purpose)
 _ALL_TARGETS = frozenset(Target)
@@ -103,6 +107,22 @@ class Rule:
             return False
         return not (isinstance(self.check, Addressees) and target in self.check.allowed)
 
+    def looks_back(self, channels: frozenset[str]) -> int:
+        """Over how many calendar dates it asks for each single contact by one of ``channels``; 0 where the counts of
+        the day do."""
+        check = self.check
+        if isinstance(check, CountedCap) and channels & check.counter.channels:
+            return check.dates
+        if isinstance(check, MinimumGap) and check.gap > _SHORT_GAP and channels & self.channels:
+            return check.gap.days + 2
+        return 0
+
+    def leaves_debtor_out(self) -> bool:
+        """Does it count what one third person hears, and nothing that the debtor does?"""
+        check = self.check
+        own = isinstance(check, CountedCap) and check.counter.key == Key.PERSON
+        return own and Target.DEBTOR not in self.targets
+
     def unknown_or_unconcerned(self, proposal: Proposal, facts: ContactFacts) -> tuple[str, ...] | None:
         """The facts on which it hangs whether this rule is about the contact, None when it surely is not; empty when
         it surely is."""
@@ -121,7 +141,8 @@ class RuleSet:
     """All rules of one jurisdiction. ``hash`` is the SHA-256 of the pack's content; ``label`` goes with decisions.
 
     ``ordinary`` (``facts`` and ``proposal``) is the customer and the contact that vectors change, ``texts`` are the
-    rules for templates, ``notes`` what the pack says beside its rules.
+    rules for templates, ``notes`` what the pack says beside its rules. ``dates_back``: over how many calendar dates its
+    rules ask for each single contact; ``texts_back``: for texts and mails to the debtor, 0 where counts of the day do.
     """
 
     jurisdiction: str
@@ -136,6 +157,8 @@ class RuleSet:
     ordinary: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     label: str = field(init=False)
+    dates_back: int = field(init=False, repr=False, compare=False)
+    texts_back: int = field(init=False, repr=False, compare=False)
     _about: dict[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str, date], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
 
@@ -143,6 +166,9 @@ class RuleSet:
         object.__setattr__(self, "_about", {})
         object.__setattr__(self, "_asked", {})
         object.__setattr__(self, "label", f"{self.name}@{self.version}:{self.hash[:16]}")
+        debtors = [rule for rule in self.rules if not rule.leaves_debtor_out()]
+        object.__setattr__(self, "texts_back", max((rule.looks_back(_TEXTS) for rule in debtors), default=0))
+        object.__setattr__(self, "dates_back", max((each.looks_back(_ALL_CHANNELS) for each in self.rules), default=0))
 
     def applying(self, channel: str, purpose: str, target: str = Target.DEBTOR.value) -> tuple[Rule, ...]:
         """The rules to ask, mandatory facts aside. Raises ValueError for a channel, purpose or addressee that does not

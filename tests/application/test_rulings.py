@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.application.sending_desk import Desk, Reach, Rulings, alike_by, explained, facts_of, reserve
+from shared.application.sending_desk import Desk, DueMessage, Reach, Rulings, alike_by, explained, facts_of, reserve
 from shared.domain.contact import Consent, Proposal, allowed_until, decide, parse_rules
 from shared.domain.hold import Hold, HoldKind
 from tests.domain.seeds import china_pack
@@ -18,6 +18,7 @@ from tests.domain.seeds import china_pack
 NOW = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)  # noon in Shanghai
 TODAY = date(2026, 11, 25)
 RULES = parse_rules(china_pack())
+MESSAGE = DueMessage(uuid4(), uuid4(), None, "test/1", "m1-first-sms", "dunning", "overdue-first", ("sms",), 0)
 
 _counts = st.dictionaries(st.sampled_from(["sms", "email"]), st.integers(0, 4), max_size=2)
 _holds = st.builds(
@@ -95,7 +96,7 @@ def _reach() -> Reach:
 def test_a_contact_reserved_for_one_does_not_count_for_another_nor_change_what_was_seen() -> None:
     rulings, first, second = Rulings(NOW), _plain("C1"), _plain("C2")
     before = rulings.ask("dunning", "sms", first, _reach(), RULES)
-    reserve(first, "sms", NOW, TODAY)
+    reserve(first, MESSAGE, "sms", _reach(), NOW)
     again = rulings.ask("dunning", "sms", second, _reach(), RULES)
     assert again is before
     assert not again.note("sms")["facts"].get("reserved_today"), "what the gate saw, not what came after"
@@ -108,7 +109,7 @@ def test_the_second_message_to_one_person_is_not_ruled_on_as_the_first() -> None
     outcomes = []
     for _ in range(5):
         outcomes.append(rulings.ask("answer", "sms", desk, _reach(), RULES).decision.outcome.value)
-        reserve(desk, "sms", NOW, TODAY)
+        reserve(desk, MESSAGE, "sms", _reach(), NOW)
     assert outcomes[0] == "allow"
     assert outcomes[-1] == "defer", "the cap of the day is reached"
 
@@ -128,3 +129,17 @@ def test_every_fact_tells_customers_apart(change: dict[str, object]) -> None:
     assert alike_by(facts) == alike_by(facts_of(_plain("C2"), "sms", _reach(), NOW))
     assert alike_by(facts) != alike_by(replace(facts, **change))
     hash(tuple(alike_by(replace(facts, **change))))
+
+
+@given(desks(), st.lists(st.tuples(st.sampled_from(["sms", "email"]), st.integers(0, 230)), max_size=4))
+def test_messages_of_today_count_the_same_by_day_and_one_by_one(desk: Desk, sent: list[tuple[str, int]]) -> None:
+    """What a rule set gets depends on what it asks for; the caps of a day and short gaps must not notice."""
+    counted = replace(desk, contacts={}, last_contacts={})
+    listed = replace(desk, contacts={}, last_contacts={}, lists_texts=True)
+    for channel, minutes in sorted(sent, key=lambda one: -one[1]):
+        for each in (counted, listed):
+            reserve(each, MESSAGE, channel, _reach(), NOW - timedelta(minutes=minutes))
+    for channel in ("sms", "email"):
+        asked = Proposal(channel, "dunning", NOW, desk.customer_id)
+        one, other = (decide(asked, facts_of(each, channel, _reach(), NOW), RULES) for each in (counted, listed))
+        assert one == other

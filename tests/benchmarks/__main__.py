@@ -12,7 +12,19 @@ import structlog
 import uvloop
 
 from services.running import settle_memory
-from tests.benchmarks import backdated, celery, gate, growth, importing, kafka, latency, outcome, pipeline, requests
+from tests.benchmarks import (
+    backdated,
+    celery,
+    gate,
+    growth,
+    importing,
+    kafka,
+    latency,
+    outcome,
+    pipeline,
+    requests,
+    without_rules,
+)
 from tests.benchmarks.stage import Options, Stage, said, staged
 
 BENCHMARKS: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
@@ -23,6 +35,7 @@ BENCHMARKS: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "pipeline": pipeline.run,
     "celery": celery.run,
     "gate": gate.run,
+    "rules": without_rules.run,
     "latency": latency.run,
     "backdated": backdated.run,
     "kafka": kafka.run,

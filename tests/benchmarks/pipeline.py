@@ -65,9 +65,7 @@ async def planned(stage: Stage, name: str, count: int) -> AsyncIterator[tuple[Su
 
 async def send_all(suite: Suite, connection: Any, count: int) -> tuple[float, float]:
     """The seconds for taking ``count`` reminders up from the outbox, and for sending their messages."""
-    await connection.execute("update outbox set sent_at = null where type = 'arrears.reminder.due.v1'")
-    await connection.execute("vacuum analyze outbox")
-    taken_up = await relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
+    taken_up = await take_up(suite, connection)
     began = perf_counter()
     await suite.sender.send_all()
     sent = perf_counter() - began
@@ -75,6 +73,13 @@ async def send_all(suite: Suite, connection: Any, count: int) -> tuple[float, fl
     if done != count:
         raise RuntimeError(f"{done} of {count} messages were sent")
     return taken_up, sent
+
+
+async def take_up(suite: Suite, connection: Any) -> float:
+    """The seconds for taking the reminders up from the outbox; then their messages are due."""
+    await connection.execute("update outbox set sent_at = null where type = 'arrears.reminder.due.v1'")
+    await connection.execute("vacuum analyze outbox")
+    return await relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
 
 
 async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:

@@ -42,10 +42,10 @@ class Stage:
     options: Options
     lines: list[Line]
 
-    async def database(self, name: str) -> str:
-        """The owner's address of a fresh database."""
+    async def database(self, name: str, *, like: str = TEMPLATE) -> str:
+        """The owner's address of a fresh database, or of a copy of one that nobody is connected to."""
         await self._administer(f"drop database if exists {name} with (force)")
-        await self._administer(f"create database {name} template {TEMPLATE} strategy file_copy")
+        await self._administer(f"create database {name} template {like} strategy file_copy")
         return self.server.dsn(name)
 
     async def drop(self, name: str) -> None:

@@ -86,7 +86,7 @@ async def explain_next_action(case_id: UUID, caller: CaseReader, deps: Deps) -> 
     await _seen(deps, case_id, caller)
     async with deps.work() as tx:
         await deps.shelf.attend(tx)
-        loaded = await load_case(tx, case_id)
+        loaded = await load_case(tx, case_id, deps.shelf.rules)
     if loaded is None:
         raise _no_such_case()
     await policy_of(deps, loaded.case.policy_version)  # on hand from here on

@@ -1,17 +1,26 @@
-"""The event table of the contact gate: contacts that people, diallers and the debtors themselves made."""
+"""The event table of the contact gate: contacts that people, diallers and the debtors themselves made, and the sender's
+where rules ask for each of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.adapters.postgres.session import Session
-from shared.application.sending_desk import Desk
+from shared.application.sending_desk import Desk, RulesInForce
 from shared.domain.contact_facts import Consent, PastContact, PreferredHours, Target
 
-LOOKED_BACK = timedelta(days=62)
-"""Longer than any rule of any pack counts (30 calendar dates), and enough to see a debtor getting lost."""
+LOOKED_BACK = 62
+"""Dates: enough to see a debtor getting lost. A rule that counts over more makes it more."""
+
+
+class LookBack(NamedTuple):
+    """Over how many dates: contacts of people, and texts of the sender (0: of nobody on these desks)."""
+
+    contacts: int
+    texts: int
+
 
 _EVENTS = """
     select l.customer_id, coalesce(a.at, l.at) as at, l.channel, l.purpose, true as outbound,
@@ -32,18 +41,53 @@ _EVENTS = """
 """
 
 
+# Reserved, sent or in doubt: whatever was not surely left unsent.
+_TEXTS = """
+    select l.customer_id, l.at, l.channel, l.purpose, a.point_id
+    from contact_ledger l left join attempts a on a.attempt_id = l.attempt_id
+    where l.customer_id = any($1::text[]) and l.local_date >= $2 and l.state <> 'released' and l.made_by = 'message'
+    order by l.at, l.attempt_id
+"""
+
+
 class ContactEventTables(Session):
-    async def load_contact_events(self, desks: Mapping[str, Desk], person: Mapping[str, str]) -> None:
+    def list_texts(self, desks: Mapping[str, Desk], rules: RulesInForce) -> LookBack:
+        """Say of each desk whether its customer's rules ask for every text, and how far back to look on all of them."""
+        places = {desk.jurisdiction for desk in desks.values()}
+        asked = {place: known for place in places if place and (known := rules(place)) is not None}
+        back = LookBack(
+            max([LOOKED_BACK, *(known.dates_back for known in asked.values())]),
+            max([0, *(known.texts_back for known in asked.values())]),
+        )
+        if back.texts:
+            for desk in desks.values():
+                known = asked.get(desk.jurisdiction or "")
+                desk.lists_texts = known is not None and known.texts_back > 0
+        return back
+
+    async def load_contact_events(self, desks: Mapping[str, Desk], person: Mapping[str, str], back: LookBack) -> None:
         """Fill ``history`` of the desks. ``person`` maps each customer id to who it was merged into, or to nothing.
 
-        What the sender sends is not among them: it is counted by day (``Desk.contacts``), and both are added up."""
-        rows = await self.conn.fetch(_EVENTS, list(person), (self.now - LOOKED_BACK).date())
+        What the sender sends is among them, of the last ``back.texts`` dates, on desks that list texts. For the others
+        it is counted by day (``Desk.contacts``), which is quicker; the gate adds both up."""
+        rows = await self.conn.fetch(_EVENTS, list(person), self.now.date() - timedelta(days=back.contacts))
         found: dict[str, list[PastContact]] = {}
         for row in rows:
             found.setdefault(person[row[0]] or row[0], []).append(_event(row))
+        if back.texts:
+            await self._list_texts(found, desks, person, back.texts)
         for customer_id, history in found.items():
             desks[customer_id].history = tuple(history)
         await self._load_hours(desks)
+
+    async def _list_texts(
+        self, found: dict[str, list[PastContact]], desks: Mapping[str, Desk], person: Mapping[str, str], dates: int
+    ) -> None:
+        listed = [each for each, stays in person.items() if desks[stays or each].lists_texts]
+        since = self.now.date() - timedelta(days=dates)  # a day more: the person's date may be ours less one
+        for customer_id, at, channel, purpose, point_id in await self.conn.fetch(_TEXTS, listed, since):
+            text = PastContact(at, channel, purpose, contact_point_id=None if point_id is None else str(point_id))
+            found.setdefault(person[customer_id] or customer_id, []).append(text)
 
     async def _load_hours(self, desks: Mapping[str, Desk]) -> None:
         """What the people agreed to and asked for, in force now."""

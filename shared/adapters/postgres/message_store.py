@@ -16,7 +16,7 @@ from shared.adapters.postgres.word_lists import listed, words_of
 from shared.application.book import Book
 from shared.application.reminding import NewMessage
 from shared.application.sending import SendingChanges
-from shared.application.sending_desk import Debt, Desk, DueMessage, Reach, Text
+from shared.application.sending_desk import Debt, Desk, DueMessage, Reach, RulesInForce, Text
 from shared.domain.case import CaseState
 from shared.domain.hold import Hold, HoldKind
 
@@ -94,7 +94,7 @@ class MessageTables(ContactEventTables, TimerTables):
         if rows:
             await self.claim_customers(book, [row[0] for row in rows])
 
-    async def load_desks(self, book: Book) -> list[Desk]:
+    async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]:
         ids = list(book.customers)
         desks = {
             page.customer_id: Desk(
@@ -110,7 +110,7 @@ class MessageTables(ContactEventTables, TimerTables):
         await self._load_due(desks, ids)
         await self._load_reach(desks, ids)
         await self._load_protection(desks, ids)
-        await self._load_contacts(desks, ids)
+        await self._load_contacts(desks, ids, rules)
         await self._load_debts(desks, ids)
         return list(desks.values())
 
@@ -174,9 +174,10 @@ class MessageTables(ContactEventTables, TimerTables):
         for row in waiting:
             desks[row[0]].facts_pending = True
 
-    async def _load_contacts(self, desks: dict[str, Desk], ids: list[str]) -> None:
+    async def _load_contacts(self, desks: dict[str, Desk], ids: list[str], rules: RulesInForce) -> None:
         """The contacts of the person, under whatever customer ids they were made before mergers."""
         person = {**dict.fromkeys(ids, ""), **await self._merged_into(ids)}
+        back = self.list_texts(desks, rules)
         rows = await self.conn.fetch(
             """
             select customer_id, local_date, channel, count(*), max(at) from contact_ledger
@@ -188,10 +189,12 @@ class MessageTables(ContactEventTables, TimerTables):
         )
         for row in rows:
             desk = desks[person[row[0]] or row[0]]
+            if desk.lists_texts:
+                continue
             counts = desk.contacts.setdefault(row[1], {})
             counts[row[2]] = counts.get(row[2], 0) + row[3]
             desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
-        await self.load_contact_events(desks, person)
+        await self.load_contact_events(desks, person, back)
 
     async def _merged_into(self, ids: list[str]) -> dict[str, str]:
         """Customers that were merged away into ``ids``, directly or by way of others, and who they are now."""

@@ -73,7 +73,7 @@ async def test_preferred_hours_bind_calls_and_messages_at_once(desk, caller):
     async with desk.deps.work() as tx:
         book = Book(tx.now)
         await tx.lock_customers(book, ["C1"])
-        (sender,) = await tx.load_desks(book)
+        (sender,) = await tx.load_desks(book, desk.deps.shelf.rules)
     assert [(each.channel, each.from_time.hour) for each in sender.preferred] == [("*", 18)]
     assert sender.consents == ()
 

@@ -9,6 +9,7 @@ from shared.application.book import Book, CustomerPage
 from shared.application.explaining import Explained
 from shared.application.limitation import claims_about
 from shared.application.permit_facts import PointOnFile
+from shared.application.sending_desk import RulesInForce
 from shared.domain.case import Case, CaseState
 
 _POINTS = """
@@ -17,7 +18,7 @@ _POINTS = """
 """
 
 
-async def load_case(tx: Any, case_id: UUID) -> Explained | None:
+async def load_case(tx: Any, case_id: UUID, rules: RulesInForce) -> Explained | None:
     """The case with its customer's desk; None when there is no such case. ``tx`` is a ``PostgresTransaction``."""
     row = await tx.conn.fetchrow(
         """
@@ -38,7 +39,7 @@ async def load_case(tx: Any, case_id: UUID) -> Explained | None:
     file = files.get(customer.customer_id)
     if file is None or file.case.case_id != case_id:
         return Explained(tx.now, customer, case, None, None, {})
-    desks = await tx.load_desks(book)
+    desks = await tx.load_desks(book, rules)
     reasons = await tx.conn.fetch(
         "select step, anchor, state, reason, due_at from follow_ups where case_id = $1 order by due_at, step", case_id
     )
