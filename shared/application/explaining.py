@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from shared.application.book import CustomerPage
+from shared.application.explaining_obstacles import obstacle_line
+from shared.application.explaining_plans import PlanInForce, explain_plan
 from shared.application.foreseeing import foreseen
-from shared.application.holds import releasers
 from shared.application.judging import zone_of
 from shared.application.limitation import ClaimOnFile
 from shared.application.permit_facts import PointOnFile
@@ -18,10 +19,9 @@ from shared.application.planning import CaseFile
 from shared.application.sending import RuleShelf
 from shared.application.sending_desk import Desk, DueMessage, moot
 from shared.domain.case import Case, CaseState
-from shared.domain.follow_up import Outlook, Plan, Selection, Stop, plan
-from shared.domain.hold import HoldKind
+from shared.domain.follow_up import Outlook, Plan, Selection, plan
 from shared.domain.policy import Step
-from shared.domain.prospect import Obstacle, prospects
+from shared.domain.prospect import prospects
 
 NEWER_CASE = "a newer case of the customer is followed instead"
 
@@ -39,6 +39,7 @@ class Explained:
     reasons: Mapping[tuple[str, date], str | None]
     points: Sequence[PointOnFile] = ()
     claims: Sequence[ClaimOnFile] = ()
+    plans: Sequence[PlanInForce] = ()
 
 
 def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
         "holds": [],
         "moot": None,
         "gate": [],
+        "plans": [],
     }
     if about.file is None or about.desk is None:
         return answer | {"why_none": NEWER_CASE}
@@ -81,6 +83,8 @@ def explain(about: Explained, shelf: RuleShelf) -> dict[str, Any]:
             answer["unannounced"] = timetable.unannounced(standing.segment, standing.anchor)
     answer["next"] = None if coming is None else _next(coming, about.now, due_now=coming is made.issue)
     answer["why_none"] = None if coming is not None else _why_none(case, answer["candidates"], outlook, about.now)
+    reached = (about.points, about.claims)
+    answer["plans"] = [explain_plan(each, about.desk, reached, zone, about.now, shelf) for each in about.plans]
     answer["holds"] = [_hold(hold) for hold in about.desk.holds if hold.active_at(about.now)]
     if coming is not None:
         answer["gate"] = _gate(about, coming.step, max(coming.at, about.now), shelf)
@@ -116,39 +120,9 @@ def _candidates(about: Explained, outlook: Outlook, made: Plan, shelf: RuleShelf
             "due_at": one.due_at,
             "outcome": one.outcome,
             "reason": one.reason,
-            "obstacles": [_obstacle(each) for each in one.obstacles],
+            "obstacles": [obstacle_line(each) for each in one.obstacles],
             "gate": _gate(about, one.step, max(one.at, about.now), shelf),
         }
-
-
-def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
-    stop = obstacle.stop
-    return {
-        "code": obstacle.code.value,
-        "until": obstacle.until,
-        "step": obstacle.step,
-        "anchor": obstacle.anchor,
-        "state": None if obstacle.state is None else obstacle.state.value,
-        "hold_id": None if stop is None else stop.hold_id,
-        "cause": None if stop is None else stop.cause,
-        "released_by": [] if stop is None else _released_by(stop),
-        "past_due": [
-            {
-                "currency": short.currency,
-                "past_due": short.past_due,
-                "minimum": short.minimum,
-                "missing": short.missing,
-            }
-            for short in obstacle.short
-        ],
-    }
-
-
-def _released_by(stop: Stop) -> list[str]:
-    """Roles; nobody lifts by hand what ends with a promise, a complaint, a plan or a settlement."""
-    if stop.hold_id is None:
-        return []
-    return sorted(role.value for role in releasers(HoldKind(stop.cause)))
 
 
 def _why_none(case: Case, candidates: list[dict[str, Any]], outlook: Outlook, now: datetime) -> str:

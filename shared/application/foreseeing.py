@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from shared.application.decisions import answer_document
@@ -27,7 +27,6 @@ from shared.application.sending import RuleShelf
 from shared.application.sending_desk import Desk
 from shared.domain.contact import Decision, Outcome, RuleSet, decide
 from shared.domain.contact_facts import Channel, Collector, Content, Mandate, Manner, Target
-from shared.domain.policy import Step
 
 NO_POINT = "no usable contact point"
 NO_RULES = "no contact rules for the customer's jurisdiction"
@@ -35,8 +34,17 @@ LEGAL_STEP = "suit"  # a step of the ladder does not say which legal step it is;
 _NOBODY = UUID(int=0)
 
 
+class Said(Protocol):
+    """What would be said: a step of the ladder, or a word about a plan."""
+
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+    @property
+    def purpose(self) -> str: ...
+
+
 def foreseen(
-    step: Step,
+    step: Said,
     at: datetime,
     desk: Desk,
     points: Sequence[PointOnFile],

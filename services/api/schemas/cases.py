@@ -191,6 +191,30 @@ class GateView(BaseModel):
     fired: list[FiredRule]
 
 
+class PlanAmount(BaseModel):
+    currency: str
+    amount: int
+
+
+class PlanReminder(BaseModel):
+    """What the customer is reminded of next, and what the contact rules say of each channel at that instant."""
+
+    due_on: date
+    at: datetime
+    amounts: list[PlanAmount] = Field(description="Minor units that have to be there by then and are not")
+    template: str
+    gate: list[GateView]
+
+
+class PlanLine(BaseModel):
+    """A repayment plan in force, for which the ladder waits."""
+
+    plan_id: UUID
+    state: str
+    reminder: PlanReminder | None
+    why_none: str | None
+
+
 class ExplanationOut(BaseModel):
     """Computed from the facts as they are; nothing is changed, and asking again gives the same answer."""
 
@@ -207,3 +231,4 @@ class ExplanationOut(BaseModel):
     holds: list[HoldLine]
     moot: str | None = Field(description="Why a message would have no point now")
     gate: list[GateView]
+    plans: list[PlanLine] = Field(description="Repayment plans in force, and what is said of them next")

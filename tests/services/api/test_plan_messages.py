@@ -243,3 +243,17 @@ async def test_the_case_tells_what_was_said(desk, clerk, post):
     assert "plan.instalment_due" in {line["what"] for line in lines}
     said = (await clerk.get("/v1/messages", customer_id="C1")).json()["items"]
     assert "plan-reminder" in {message["step"] for message in said}
+
+
+async def test_the_explanation_of_a_case_knows_what_is_said_of_its_plan_next(desk, clerk, post):
+    await active(clerk)
+    (case,) = (await clerk.get("/v1/cases", customer_id="C1")).json()["items"]
+    explain = f"/v1/cases/{case['case_id']}/next-action/explain"
+    (plan,) = (await clerk.get(explain)).json()["plans"]
+    reminder = plan["reminder"]
+    assert (reminder["due_on"], reminder["at"]) == ("2026-07-20", "2026-07-17T02:00:00+00:00")
+    assert reminder["amounts"] == [{"currency": "CNY", "amount": 100_250}]
+    assert [(each["channel"], each["outcome"]) for each in reminder["gate"]] == [("sms", "allow"), ("email", "forbid")]
+    await desk.move_to(local("2026-07-01T12:00"))
+    await pays(desk, "P1", "2026-07-01", 401_000)
+    assert (await clerk.get(explain)).json()["plans"] == [], "it is completed"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from shared.application.book import Book, CustomerPage
 from shared.application.explaining import Explained
+from shared.application.explaining_plans import plans_in_force
 from shared.application.limitation import claims_about
 from shared.application.permit_facts import PointOnFile
 from shared.application.sending_desk import RulesInForce
@@ -43,6 +44,7 @@ async def load_case(tx: Any, case_id: UUID, rules: RulesInForce) -> Explained | 
     reasons = await tx.conn.fetch(
         "select step, anchor, state, reason, due_at from follow_ups where case_id = $1 order by due_at, step", case_id
     )
+    await tx.load_agreements(book)
     return Explained(
         tx.now,
         customer,
@@ -52,4 +54,5 @@ async def load_case(tx: Any, case_id: UUID, rules: RulesInForce) -> Explained | 
         {(each[0], each[1]): each[3] for each in reasons},
         [PointOnFile(*each) for each in await tx.conn.fetch(_POINTS, customer.customer_id)],
         await claims_about(tx, customer.customer_id),
+        plans_in_force(book, customer.customer_id, customer.time_zone or "UTC"),
     )
