@@ -10,7 +10,7 @@ from uuid import UUID
 
 from shared.application.agreements import put_waiver
 from shared.application.book import Book, PlanOnFile, SettlementOnFile, WaiverOnFile
-from shared.application.debts import debts_now
+from shared.application.debts import owed_now
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.settlement_judging import put_settlement
@@ -112,7 +112,7 @@ class WaiverSubject:
 
     def grant(self, by: str) -> None:
         desk, account = self._desk, self._filed.waiver.debt.account
-        (owed,) = debts_now(desk.book, desk.customer_id, [account], local_date(desk.book.now, desk.zone))
+        owed = owed_now(desk.book, desk.shelf, desk.customer_id, account, desk.zone)
         self._follow(waiver.grant(self._filed.waiver, by, desk.book.now, owed), by)
 
     def call_off(self, reason: str, actor: str) -> None:

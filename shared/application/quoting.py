@@ -36,7 +36,7 @@ class PlanAsked:
 def quoted(book: Book, shelf: PolicyShelf, asked: PlanAsked, zone: str) -> Quote:
     """The plan on the debts of this moment. Raises Invalid with the code of what stands against it."""
     today = local_date(book.now, zone)
-    debts = debts_now(book, asked.customer_id, asked.accounts, today)
+    debts = debts_now(book, shelf, asked.customer_id, asked.accounts, zone)
     policy, calendar = shelf.repayment().plans, shelf.calendar(shelf.policy())
     return allowed(lambda: quote(asked.customer_id, debts, asked.terms(), policy, calendar, book.now, today))
 
@@ -55,6 +55,7 @@ async def open_agreements(
     zone = zone_of(page.time_zone, shelf.policy())
     await tx.load_accounts(book)
     await tx.load_agreements(book)
+    await tx.load_told(book)
     agreements = book.agreements.setdefault(customer_id, Agreements())
     catch_up_agreements(book, customer_id, zone)
     return book, agreements, zone

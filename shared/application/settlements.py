@@ -44,7 +44,7 @@ class SettlementDesk:
             raise Forbidden("What stands against a settlement is put aside by a supervisor.")
         book, agreements, zone = await open_agreements(tx, self._shelf, asked.customer_id, who)
         not_settled(agreements, asked.accounts, live=False)
-        new = new_settlement(book, self._shelf, asked, who, local_date(tx.now, zone))
+        new = new_settlement(book, self._shelf, asked, who, zone)
         policy, calendar = self._shelf.repayment(), self._shelf.calendar(self._shelf.policy())
         earlier = [filed.settlement for filed in agreements.settlements.values()]
         today = local_date(tx.now, zone)

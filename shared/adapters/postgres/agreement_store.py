@@ -12,6 +12,7 @@ from shared.adapters.postgres.plan_document import decode_plan, decode_settlemen
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views.clauses import Where
+from shared.adapters.postgres.views.statements import load_told
 from shared.adapters.postgres.waiver_store import WaiverTables
 from shared.application.book import (
     AccountKey,
@@ -173,6 +174,9 @@ class AgreementTables(WaiverTables, AssessmentTables):
         await self.load_waivers(book, agreed)
         await self._load_waits(book, agreed)
         await self._load_money(book)
+
+    async def load_told(self, book: Book) -> None:
+        book.told.update(await load_told(self.conn, list(book.customers)))
 
     async def _load_waits(self, book: Book, agreed: list[str]) -> None:
         rows = await self.conn.fetch(

@@ -100,6 +100,7 @@ async def test_money_told_late_does_not_take_the_place_of_what_was_let_off(portf
     assert await portfolio.tell("payment.posted.v1", late) == "accepted"
     found = await line(client)
     assert sum(each["change"] for each in found["entries"]) == sum(found["owed"].values()) == 454_000
+    assert found["owed"] == await quoted(client)
 
 
 async def test_a_later_report_has_it_booked_and_the_past_stays_as_it_was_and_as_we_knew_it(portfolio, client):

@@ -55,6 +55,15 @@ async def load_on_record(
     return [_read(row) for row in rows]
 
 
+async def load_told(conn: Any, customer_ids: list[str]) -> dict[tuple[str, str], tuple[Told, ...]]:
+    """All that was told of the customers' accounts, by account and currency."""
+    where = Where()
+    statement = _ON_RECORD.format(known_at=where.arg(None))
+    where.add("a.customer_id = any({}::text[])", customer_ids)
+    found = [_read(row) for row in await conn.fetch(f"{statement} {where}", *where.args)]
+    return {(each.subject.account_id, each.subject.currency): each.told for each in found}
+
+
 _ON_RECORD = f"""
     select a.currency, a.account_id, a.customer_id, a.product, a.card_last4,
         coalesce(
