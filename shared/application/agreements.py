@@ -30,7 +30,9 @@ from shared.application.settlement_judging import (
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import at_local, local_date
 from shared.domain.delinquency import CURRENT
+from shared.domain.plan_life import lapses_on
 from shared.domain.promise import PromiseState, judge, waits_until
+from shared.domain.repayment_policy import RepaymentPolicy
 from shared.domain.waiting import following
 
 PROMISE_DUE = "promise_due"
@@ -107,7 +109,9 @@ def tell_promises(book: Book, customer_id: str, news: Iterable[Announcement], ac
         tell(book, customer_id, promises[UUID(each.data["promise_id"])].case_id, [each], actor)
 
 
-def move_agreements(book: Book, account: AccountKey, origin: str, target: str, zone: str) -> None:
+def move_agreements(
+    book: Book, account: AccountKey, origin: str, target: str, zone: str, policy: RepaymentPolicy
+) -> None:
     """What was promised on an account goes where the account goes."""
     page = book.agreements.get(origin)
     if page is None or origin == target:
@@ -120,7 +124,9 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
         del page.plans[plan.plan.plan_id]
         for kind in (PLAN_LOOK, INSTALMENT_REMINDER):
             book.changes.set_timer(origin, kind, str(plan.plan.plan_id), None)
-        put_plan(book, replace(plan, plan=replace(plan.plan, customer_id=target)), zone, "core-banking")
+        lapses = lapses_on(plan.plan, policy.plans)
+        moving = replace(plan, plan=replace(plan.plan, customer_id=target))
+        put_plan(book, moving, zone, "core-banking", lapses_on=lapses)
     for filed in [filed for filed in page.settlements.values() if account in filed.settlement.accounts]:
         del page.settlements[filed.settlement.settlement_id]
         book.changes.set_timer(origin, SETTLEMENT_LOOK, str(filed.settlement.settlement_id), None)
