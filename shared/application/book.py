@@ -265,6 +265,7 @@ class Changes:
     settlements: dict[UUID, SettlementOnFile] = field(default_factory=dict)
     waivers: dict[UUID, WaiverOnFile] = field(default_factory=dict)
     plan_holds: dict[UUID, PlanHold] = field(default_factory=dict)
+    moved_requests: dict[UUID, str] = field(default_factory=dict)  # what approvals are about, and whose it is now
     waits: list[tuple[str, int, Wait]] = field(default_factory=list)  # customer, number, fact
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)

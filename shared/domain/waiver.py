@@ -54,10 +54,9 @@ class Waiver:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of what is approved."""
+        """SHA-256 (hex) of what is approved, whoever has the accounts by then."""
         return content_hash(
             {
-                "customer": self.customer_id,
                 "account": list(self.debt.account),
                 "component": self.component,
                 "amount": self.amount,

@@ -138,7 +138,7 @@ _HOLDS = Rows(
         "placed_by": "text",
     },
     "on conflict (hold_id) do update set "
-    + set_all("released_at", "released_by")
+    + set_all("customer_id", "released_at", "released_by")
     + ", row_version = holds.row_version + 1",
 )
 _SELECT_SETTLEMENTS = "select document, customer_id, case_id, looked_on, held, holding, row_version from settlements"
@@ -221,6 +221,14 @@ class AgreementTables(WaiverTables, AssessmentTables):
         await _PLANS.write(conn, (_plan_row(filed, self.now) for filed in changes.plans.values()))
         await _SETTLEMENTS.write(conn, (_settlement_row(filed, self.now) for filed in changes.settlements.values()))
         await self.save_waivers(conn, changes)
+        if changes.moved_requests:
+            await conn.execute(
+                "update arrears.approvals set customer_id = m.customer_id"
+                " from unnest($1::text[], $2::text[]) as m(subject_id, customer_id)"
+                " where approvals.subject_id = m.subject_id",
+                [str(each) for each in changes.moved_requests],
+                list(changes.moved_requests.values()),
+            )
         await _INSTALMENTS.write(
             conn, (row for filed in changes.plans.values() for row in _instalment_rows(filed.plan))
         )
