@@ -136,7 +136,8 @@ def _agreed_on(page: Agreements) -> set[AccountKey]:
         for filed in page.settlements.values()
         if filed.settlement.state in SETTLING or (filed.settlement.state is SettlementState.FULFILLED and filed.holding)
     ]
-    return {account for each in (*plans, *settlements) for account in each.accounts}
+    accounts = [*(each.accounts for each in plans), *(each.accounts for each in settlements)]
+    return {account for each in accounts for account in each}
 
 
 class _Kind(Protocol):
