@@ -9,7 +9,7 @@ from typing import Protocol
 from shared.application.book import AccountKey, Book
 from shared.application.judging import PolicyShelf
 from shared.application.refusals import FieldError, Invalid
-from shared.domain.account import Balances
+from shared.domain.account import AccountStatus, Balances
 from shared.domain.allocation_entries import DisputeEndEntry
 from shared.domain.calendar import local_date
 from shared.domain.case import CaseState
@@ -61,12 +61,17 @@ def worst_bucket(book: Book, shelf: PolicyShelf, customer_id: str, accounts: Seq
 def _statements(
     book: Book, shelf: PolicyShelf, customer_id: str, asked: Sequence[AccountKey], zone: str
 ) -> Iterator[Statement]:
-    """By the policy of the customer's open case, else by the one in force. No account is there without a report."""
+    """By the policy of the customer's open case, else by the one in force. No account is there without a report; on
+    one that is closed nothing is owed, whatever the last report said."""
     accounts, case = book.accounts_of(customer_id), book.customers[customer_id].case
     unknown = [number for number, key in enumerate(asked) if key not in accounts]
     if unknown:
         errors = [FieldError(f"/accounts/{number}", "is not an account of this customer") for number in unknown]
         raise Invalid("There is no such account.", errors=errors)
+    closed = [number for number, key in enumerate(asked) if accounts[key].status is AccountStatus.CLOSED]
+    if closed:
+        errors = [FieldError(f"/accounts/{number}", "was closed by the bank", "account-closed") for number in closed]
+        raise Invalid("One of the accounts is closed.", errors=errors)
     policy = shelf.policy(case.policy_version if case is not None and case.state is CaseState.OPEN else None)
     question = Question(local_date(book.now, zone), book.now, zone)
     for key in asked:

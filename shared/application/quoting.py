@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from shared.application.judging import PolicyShelf, zone_of
 from shared.application.principal import Principal
 from shared.application.refusals import Conflict, FieldError, Invalid
 from shared.domain import plan
+from shared.domain.account import AccountStatus
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Refused
 from shared.domain.plan_quote import Quote, quote
@@ -85,6 +86,13 @@ def not_planned(agreements: Agreements, accounts: Sequence[AccountKey]) -> None:
     ]
     if errors:
         raise Invalid("There is a plan for one of the accounts.", errors=errors)
+
+
+def still_open(book: Book, customer_id: str, accounts: Iterable[AccountKey], code: str) -> None:
+    """Raises Conflict when the bank has closed one since it was offered: what was owed on it is not owed any more."""
+    known = book.accounts_of(customer_id)
+    if any(key in known and known[key].status is AccountStatus.CLOSED for key in accounts):
+        raise Conflict("Not possible: the bank has closed one of the accounts.", code=code)
 
 
 def in_plans(agreements: Agreements) -> set[AccountKey]:
