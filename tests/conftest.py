@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import asyncpg
 import hypothesis
@@ -37,6 +39,20 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "kafka": why_no_broker,
     "browser": lambda: None if shutil.which("chromium") else "Chromium is not installed: no browser to test with",
 }
+
+_MINE: list[TextIO] = []  # what keeps this run's directory from being swept while it lasts
+
+
+def _taken(home: Path) -> TextIO:
+    """The directory is ours until this is closed, or until we are gone. Raises OSError when it is somebody else's."""
+    lock = (home / "run.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise
+    return lock
+
 
 hypothesis.settings.register_profile("arrears", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("arrears")
@@ -69,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix=_home_prefix(), dir=ground()))
     home.chmod(0o711)  # as root, the server runs as somebody else, who must be able to pass
     os.environ[HOME_VARIABLE] = str(home)
+    _MINE.append(_taken(home))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -205,4 +222,5 @@ def _sweep_what_killed_runs_left() -> None:
         with contextlib.suppress(OSError, RuntimeError):  # another run is sweeping it, or is using it
             used = EmbeddedPostgres(home).owners_alive() or has_owners(_kafka_home(home))
             if time.time() - home.stat().st_mtime > 300 and not used:
-                EmbeddedPostgres(home).destroy()
+                with _taken(home):  # a run that has no server of its own may still have files here
+                    EmbeddedPostgres(home).destroy()

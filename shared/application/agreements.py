@@ -15,8 +15,10 @@ from shared.application.book import AccountKey, Agreements, Book, PromiseOnFile,
 from shared.application.plan_judging import (
     INSTALMENT_REMINDER,
     PLAN_LOOK,
+    HoldOwner,
     catch_up_plans,
     judge_plans,
+    keep_hold,
     money_on,
     put_plan,
     tell,
@@ -30,7 +32,9 @@ from shared.application.settlement_judging import (
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import at_local, local_date
 from shared.domain.delinquency import CURRENT
+from shared.domain.plan_life import lapses_on
 from shared.domain.promise import PromiseState, judge, waits_until
+from shared.domain.repayment_policy import RepaymentPolicy
 from shared.domain.waiting import following
 
 PROMISE_DUE = "promise_due"
@@ -107,8 +111,11 @@ def tell_promises(book: Book, customer_id: str, news: Iterable[Announcement], ac
         tell(book, customer_id, promises[UUID(each.data["promise_id"])].case_id, [each], actor)
 
 
-def move_agreements(book: Book, account: AccountKey, origin: str, target: str, zone: str) -> None:
-    """What was promised on an account goes where the account goes."""
+def move_agreements(
+    book: Book, account: AccountKey, origin: str, target: str, zone: str, policy: RepaymentPolicy
+) -> None:
+    """What was promised on an account goes where the account goes, with its holds and with what waits for a second
+    person."""
     page = book.agreements.get(origin)
     if page is None or origin == target:
         return
@@ -120,15 +127,26 @@ def move_agreements(book: Book, account: AccountKey, origin: str, target: str, z
         del page.plans[plan.plan.plan_id]
         for kind in (PLAN_LOOK, INSTALMENT_REMINDER):
             book.changes.set_timer(origin, kind, str(plan.plan.plan_id), None)
-        put_plan(book, replace(plan, plan=replace(plan.plan, customer_id=target)), zone, "core-banking")
+        lapses = lapses_on(plan.plan, policy.plans)
+        moving = replace(plan, plan=replace(plan.plan, customer_id=target))
+        if plan.holding:
+            owner = HoldOwner("plan", plan.plan.plan_id, target, plan.case_id, plan.plan.state.value)
+            keep_hold(book, owner, account[0], plan.held)
+        put_plan(book, moving, zone, "core-banking", lapses_on=lapses)
+        book.changes.moved_requests[plan.plan.plan_id] = target
     for filed in [filed for filed in page.settlements.values() if account in filed.settlement.accounts]:
         del page.settlements[filed.settlement.settlement_id]
         book.changes.set_timer(origin, SETTLEMENT_LOOK, str(filed.settlement.settlement_id), None)
         moved = replace(filed, settlement=replace(filed.settlement, customer_id=target))
+        if filed.holding:
+            about = (filed.settlement.settlement_id, target, filed.case_id, filed.settlement.state.value)
+            keep_hold(book, HoldOwner("settlement", *about), account[0], filed.held)
         put_settlement(book, moved, zone, "core-banking")
+        book.changes.moved_requests[filed.settlement.settlement_id] = target
     for waived in [filed for filed in page.waivers.values() if filed.waiver.debt.account == account]:
         del page.waivers[waived.waiver.waiver_id]
         put_waiver(book, replace(waived, waiver=replace(waived.waiver, customer_id=target)))
+        book.changes.moved_requests[waived.waiver.waiver_id] = target
     money = {key: each for key, each in page.payments.items() if (each.account_id, each.currency) == account}
     book.agreements.setdefault(target, Agreements()).payments.update(money)
 

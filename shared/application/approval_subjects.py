@@ -9,8 +9,8 @@ from typing import Protocol
 from uuid import UUID
 
 from shared.application.agreements import put_waiver
-from shared.application.book import Book, PlanOnFile, SettlementOnFile, WaiverOnFile
-from shared.application.debts import debts_now
+from shared.application.book import AccountKey, Agreements, Book, PlanOnFile, SettlementOnFile, WaiverOnFile
+from shared.application.debts import owed_now
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.settlement_judging import put_settlement
@@ -18,8 +18,10 @@ from shared.domain import settlement_life, waiver
 from shared.domain.approval import Approval
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
+from shared.domain.plan import LIVE as PLANNED
 from shared.domain.plan import Plan, PlanState
 from shared.domain.plan_life import approve, cancel, lapses_on
+from shared.domain.settlement import LIVE as SETTLING
 from shared.domain.settlement import Settlement, SettlementState
 from shared.domain.waiver import Waiver, WaiverState
 
@@ -112,7 +114,9 @@ class WaiverSubject:
 
     def grant(self, by: str) -> None:
         desk, account = self._desk, self._filed.waiver.debt.account
-        (owed,) = debts_now(desk.book, desk.customer_id, [account], local_date(desk.book.now, desk.zone))
+        if account in _agreed_on(desk.book.agreements[desk.customer_id]):
+            raise waiver.WaiverRefused("agreed-since", "a plan or settlement of the account was made meanwhile")
+        owed = owed_now(desk.book, desk.shelf, desk.customer_id, account, desk.zone)
         self._follow(waiver.grant(self._filed.waiver, by, desk.book.now, owed), by)
 
     def call_off(self, reason: str, actor: str) -> None:
@@ -122,6 +126,18 @@ class WaiverSubject:
         desk, filed = self._desk, self._filed
         tell(desk.book, desk.customer_id, filed.case_id, outcome.announcements, actor)
         put_waiver(desk.book, replace(filed, waiver=outcome.state))
+
+
+def _agreed_on(page: Agreements) -> set[AccountKey]:
+    """The accounts that are left as it was agreed: what is let off now would be paid all the same."""
+    plans = [filed.plan for filed in page.plans.values() if filed.plan.state in PLANNED]
+    settlements = [
+        filed.settlement
+        for filed in page.settlements.values()
+        if filed.settlement.state in SETTLING or (filed.settlement.state is SettlementState.FULFILLED and filed.holding)
+    ]
+    accounts = [*(each.accounts for each in plans), *(each.accounts for each in settlements)]
+    return {account for each in accounts for account in each}
 
 
 class _Kind(Protocol):

@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.application.approval_subjects import Subject, subject_of
 from shared.application.book import Book
 from shared.application.clockwork import DueTimer
+from shared.application.debts import DebtReader
 from shared.application.editing import EditStore, Expected, open_for_edit
 from shared.application.judging import PolicyShelf
 from shared.application.plan_judging import ACTOR_CLOCK, tell
@@ -54,7 +55,7 @@ class ApprovalOnFile:
         return self.approval.customer_id or ""
 
 
-class ApprovalStore(EditStore, Protocol):
+class ApprovalStore(EditStore, DebtReader, Protocol):
     async def load_accounts(self, book: Book) -> None: ...
 
     async def load_agreements(self, book: Book) -> None: ...
@@ -166,6 +167,7 @@ class ApprovalDesk:
     async def _subject(self, tx: ApprovalStore, book: Book, waiting: ApprovalOnFile) -> Subject:
         await tx.load_accounts(book)
         await tx.load_agreements(book)
+        await tx.load_told(book)
         return subject_of(book, self._shelf, waiting.approval)
 
 

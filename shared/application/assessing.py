@@ -16,6 +16,7 @@ from shared.domain import plan, settlement
 from shared.domain.affordability import Affordability, affordable
 from shared.domain.affordability_words import LANGUAGES, explain
 from shared.domain.assessment import Assessment
+from shared.domain.calendar import local_date
 from shared.domain.household import Guide, Statement, budget_of, unknown_kinds
 from shared.domain.outcome import Refused
 from shared.domain.plan_terms import Debt
@@ -77,10 +78,11 @@ def guide_for(shelf: PolicyShelf, asked: AssessmentAsked) -> Guide:
 
 
 def worked_out(
-    book: Book, shelf: PolicyShelf, asked: AssessmentAsked, guide: Guide, assessed_by: str, today: date
+    book: Book, shelf: PolicyShelf, asked: AssessmentAsked, guide: Guide, assessed_by: str, zone: str
 ) -> AssessmentMade:
     """Raises Invalid where there is nothing to assess."""
-    debts = debts_now(book, asked.customer_id, asked.accounts, today)
+    today = local_date(book.now, zone)
+    debts = debts_now(book, shelf, asked.customer_id, asked.accounts, zone)
     policy, calendar = shelf.repayment().plans, shelf.calendar(shelf.policy())
     budget = budget_of(asked.household, guide)
     try:

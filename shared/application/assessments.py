@@ -18,7 +18,6 @@ from shared.application.quoting import not_settled, open_agreements
 from shared.application.refusals import FieldError, Invalid
 from shared.domain.announcement import Announcement
 from shared.domain.assessment import Assessment
-from shared.domain.calendar import local_date
 
 
 class AssessmentStore(ApprovalStore, Protocol):
@@ -40,7 +39,7 @@ class AssessmentDesk:
         guide = guide_for(self._shelf, asked)
         book, agreements, zone = await open_agreements(tx, self._shelf, asked.customer_id, who)
         not_settled(agreements, asked.accounts, live=False)
-        made = worked_out(book, self._shelf, asked, guide, who.subject, local_date(tx.now, zone))
+        made = worked_out(book, self._shelf, asked, guide, who.subject, zone)
         await tx.add_assessment(made)
         _tell(book, made)
         await tx.save(book.changes)

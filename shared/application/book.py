@@ -20,6 +20,7 @@ from shared.domain.delinquency import BucketEntry
 from shared.domain.plan import Plan
 from shared.domain.promise import Promise
 from shared.domain.settlement import Settlement
+from shared.domain.statement_facts import Told
 from shared.domain.waiting import Wait
 from shared.domain.waiver import Waiver
 
@@ -264,6 +265,7 @@ class Changes:
     settlements: dict[UUID, SettlementOnFile] = field(default_factory=dict)
     waivers: dict[UUID, WaiverOnFile] = field(default_factory=dict)
     plan_holds: dict[UUID, PlanHold] = field(default_factory=dict)
+    moved_requests: dict[UUID, str] = field(default_factory=dict)  # what approvals are about, and whose it is now
     waits: list[tuple[str, int, Wait]] = field(default_factory=list)  # customer, number, fact
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
@@ -288,6 +290,7 @@ class Book:
     accounts: dict[str, dict[AccountKey, Account]] = field(default_factory=dict)  # by customer
     movements: dict[AccountKey, Movements] = field(default_factory=dict)
     agreements: dict[str, Agreements] = field(default_factory=dict)  # by customer; none who never agreed to anything
+    told: dict[AccountKey, tuple[Told, ...]] = field(default_factory=dict)  # only where debts are reckoned
     changes: Changes = field(default_factory=Changes)
 
     def known_customers(self) -> list[str]:

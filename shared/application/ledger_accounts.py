@@ -249,5 +249,5 @@ def _move_account(ledger: Ledger, account: Account, customer_id: str) -> None:
     ledger.book.changes.set_timer(account.customer_id, "bucket_roll", f"{account.account_id}/{account.currency}", None)
     ledger.book.put_account(moved)
     zone = zone_of(ledger.page(customer_id).time_zone, ledger.shelf.policy())
-    move_agreements(ledger.book, account.key, account.customer_id, customer_id, zone)
+    move_agreements(ledger.book, account.key, account.customer_id, customer_id, zone, ledger.shelf.repayment())
     ledger.owners[account.account_id] = customer_id

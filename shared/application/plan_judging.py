@@ -110,6 +110,12 @@ def turn_holds(
         tell(book, owner.customer_id, owner.case_id, [news], actor)
 
 
+def keep_hold(book: Book, owner: HoldOwner, account_id: str, number: int) -> None:
+    """The hold that the owner placed the ``number``-th time stands for who has the account now."""
+    hold_id = derive(f"{owner.noun}-hold", owner.origin, account_id, number)
+    book.changes.plan_holds[hold_id] = PlanHold(hold_id, *owner[:3], account_id, True)
+
+
 def money_on(book: Book, page: Agreements, accounts: Iterable[AccountKey]) -> list[Paid]:
     """The payments on record and what this transaction made of them."""
     wanted = frozenset(accounts)

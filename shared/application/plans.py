@@ -18,7 +18,7 @@ from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import put_plan, tell
 from shared.application.plan_proposing import ProposalAsked, ProposalStore, new_plan
 from shared.application.principal import Principal, Role
-from shared.application.quoting import allowed, not_settled, open_agreements
+from shared.application.quoting import allowed, not_settled, open_agreements, still_open
 from shared.application.refusals import Forbidden
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
@@ -62,6 +62,7 @@ class PlanDesk:
     ) -> None:
         """The customer agreed: collection of its accounts stops; the plan that it replaces ends."""
         book, filed, zone = await self._edit(tx, plan_id, who, expected)
+        still_open(book, filed.customer_id, filed.plan.accounts, "plan-state")
         today = local_date(tx.now, zone)
         outcome = allowed(lambda: activate(filed.plan, agreement, self._shelf.repayment().plans, today))
         self._write(book, filed, outcome, zone, who)

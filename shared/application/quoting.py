@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from shared.application.judging import PolicyShelf, zone_of
 from shared.application.principal import Principal
 from shared.application.refusals import Conflict, FieldError, Invalid
 from shared.domain import plan
+from shared.domain.account import AccountStatus
 from shared.domain.calendar import local_date
 from shared.domain.outcome import Refused
 from shared.domain.plan_quote import Quote, quote
@@ -36,7 +37,7 @@ class PlanAsked:
 def quoted(book: Book, shelf: PolicyShelf, asked: PlanAsked, zone: str) -> Quote:
     """The plan on the debts of this moment. Raises Invalid with the code of what stands against it."""
     today = local_date(book.now, zone)
-    debts = debts_now(book, asked.customer_id, asked.accounts, today)
+    debts = debts_now(book, shelf, asked.customer_id, asked.accounts, zone)
     policy, calendar = shelf.repayment().plans, shelf.calendar(shelf.policy())
     return allowed(lambda: quote(asked.customer_id, debts, asked.terms(), policy, calendar, book.now, today))
 
@@ -55,6 +56,7 @@ async def open_agreements(
     zone = zone_of(page.time_zone, shelf.policy())
     await tx.load_accounts(book)
     await tx.load_agreements(book)
+    await tx.load_told(book)
     agreements = book.agreements.setdefault(customer_id, Agreements())
     catch_up_agreements(book, customer_id, zone)
     return book, agreements, zone
@@ -84,6 +86,13 @@ def not_planned(agreements: Agreements, accounts: Sequence[AccountKey]) -> None:
     ]
     if errors:
         raise Invalid("There is a plan for one of the accounts.", errors=errors)
+
+
+def still_open(book: Book, customer_id: str, accounts: Iterable[AccountKey], code: str) -> None:
+    """Raises Conflict when the bank has closed one since it was offered: what was owed on it is not owed any more."""
+    known = book.accounts_of(customer_id)
+    if any(key in known and known[key].status is AccountStatus.CLOSED for key in accounts):
+        raise Conflict("Not possible: the bank has closed one of the accounts.", code=code)
 
 
 def in_plans(agreements: Agreements) -> set[AccountKey]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from shared.application.book import AccountKey, Agreements, Book
-from shared.application.debts import debts_now, worst_bucket
+from shared.application.debts import debts_now, not_disputed, worst_bucket
 from shared.application.judging import PolicyShelf
 from shared.application.principal import Principal
 from shared.application.quoting import in_plans
@@ -48,10 +48,12 @@ class SettlementAsked:
 
 
 def new_settlement(
-    book: Book, shelf: PolicyShelf, asked: SettlementAsked, who: Principal, today: date
+    book: Book, shelf: PolicyShelf, asked: SettlementAsked, who: Principal, zone: str
 ) -> Callable[[], settlement_life.NewSettlement]:
-    """Made when called, for days that make no sense are refused then."""
-    debts = debts_now(book, asked.customer_id, asked.accounts, today)
+    """Made when called, for days that make no sense are refused then. A disputed part is decided before: left out of
+    the settlement it would be asked for after a debt that was "settled", inside it nobody would ever decide it."""
+    not_disputed(book, shelf, asked.customer_id, asked.accounts, zone)
+    debts = debts_now(book, shelf, asked.customer_id, asked.accounts, zone)
     owed = sum(debt.amount for debt in debts)
     accounts = book.accounts_of(asked.customer_id)
     standing = [(key[0], accounts[key].standing.oldest_due) for key in asked.accounts]

@@ -18,7 +18,7 @@ from shared.application.editing import Expected, case_of, open_for_edit
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.plan_judging import tell
 from shared.application.principal import Principal, Role
-from shared.application.quoting import not_settled, open_agreements
+from shared.application.quoting import not_settled, open_agreements, still_open
 from shared.application.refusals import Forbidden
 from shared.application.settlement_judging import put_settlement
 from shared.application.settlement_offering import SettlementAsked, allowed, new_settlement
@@ -44,7 +44,7 @@ class SettlementDesk:
             raise Forbidden("What stands against a settlement is put aside by a supervisor.")
         book, agreements, zone = await open_agreements(tx, self._shelf, asked.customer_id, who)
         not_settled(agreements, asked.accounts, live=False)
-        new = new_settlement(book, self._shelf, asked, who, local_date(tx.now, zone))
+        new = new_settlement(book, self._shelf, asked, who, zone)
         policy, calendar = self._shelf.repayment(), self._shelf.calendar(self._shelf.policy())
         earlier = [filed.settlement for filed in agreements.settlements.values()]
         today = local_date(tx.now, zone)
@@ -62,6 +62,7 @@ class SettlementDesk:
     async def accept(self, tx: SettlementStore, settlement_id: UUID, who: Principal, expected: Expected) -> None:
         """The customer said yes: collection of its accounts stops."""
         book, filed, zone = await self._edit(tx, settlement_id, who, expected)
+        still_open(book, filed.customer_id, filed.settlement.accounts, "settlement-state")
         today = local_date(tx.now, zone)
         _write(book, filed, allowed(lambda: settlement_life.accept(filed.settlement, today)), zone, who.subject)
         await tx.save(book.changes)
@@ -69,6 +70,7 @@ class SettlementDesk:
     async def activate(self, tx: SettlementStore, settlement_id: UUID, who: Principal, expected: Expected) -> None:
         """It is signed: from now on payments and the clock judge it."""
         book, filed, zone = await self._edit(tx, settlement_id, who, expected)
+        still_open(book, filed.customer_id, filed.settlement.accounts, "settlement-state")
         today = local_date(tx.now, zone)
         _write(book, filed, allowed(lambda: settlement_life.activate(filed.settlement, today)), zone, who.subject)
         weigh(book, filed.customer_id, zone, tx.now, "agreed", who.subject)

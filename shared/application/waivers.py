@@ -11,7 +11,7 @@ from uuid import UUID
 from shared.application.agreements import put_waiver
 from shared.application.approvals import About, ApprovalStore, ask_second_person, drop_request
 from shared.application.book import AccountKey, WaiverOnFile
-from shared.application.debts import debts_now, worst_bucket
+from shared.application.debts import owed_now, worst_bucket
 from shared.application.editing import Expected, case_of, open_for_edit
 from shared.application.judging import PolicyShelf
 from shared.application.plan_judging import tell
@@ -56,7 +56,7 @@ class WaiverDesk:
         not_settled(agreements, [asked.account], live=True)
         not_planned(agreements, [asked.account])
         policy, today = self._shelf.repayment(), local_date(tx.now, zone)
-        (debt,) = debts_now(book, asked.customer_id, [asked.account], today)
+        debt = owed_now(book, self._shelf, asked.customer_id, asked.account, zone)
         new = Waiver(
             waiver_id=asked.waiver_id,
             customer_id=asked.customer_id,

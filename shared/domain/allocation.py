@@ -2,8 +2,9 @@
 
 Between two snapshots the newest one is the truth and the money that moved since is laid over it, ordered by the day it
 counts for. A payment covers the parts in the order that the scheme gives for the days past due before it; what is
-disputed is left out; what is left over is credit. A payment that came back is replayed as if it had been smaller. One
-that the snapshot has inside comes back to the parts that it had covered. The next snapshot wins over all of it.
+disputed is left out, so is what was waived since the snapshot; what is left over is credit. A payment that came back is
+replayed as if it had been smaller. One that the snapshot has inside comes back to the parts that it had covered. The
+next snapshot wins over all of it.
 
 Minimum dues are covered oldest first, apart from the parts: after the 90th day a payment lowers principal first, and
 the unpaid minimum ages all the same (``shared.domain.account.stand`` gives the same dues).
@@ -43,9 +44,9 @@ class Share(NamedTuple):
 class Line:
     """What became of one entry. ``kind``: ``payment`` (``amount`` net of what came back before the next snapshot, which
     is ``came_back``), ``given_back`` (a payment inside the snapshot was reversed: ``shares`` were added to what is
-    owed), ``credit_used`` (credit covered what became payable). ``shares`` and ``to_credit`` sum to ``amount``.
-    ``entry`` is the payment's (source, id), empty for credit; ``sequence`` the snapshot it was laid over, ``dpd`` the
-    days past due that chose the order."""
+    owed), ``credit_used`` (credit covered what became payable), ``waiver`` (let off). ``shares`` and ``to_credit`` sum
+    to ``amount``. ``entry`` is the payment's (source, id) or the waiver's (id), empty for credit; ``sequence`` the
+    snapshot it was laid over, ``dpd`` the days past due that chose the order."""
 
     kind: str
     entry: tuple[str, ...]
@@ -69,8 +70,9 @@ class PartBalance:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From one snapshot to the next: ``opening + given_back - paid + credit = closing``, to the minor unit. ``drift``
-    is what the next snapshot owes beyond that: charges and purchases since, or a correction; None for the last."""
+    """From one snapshot to the next: ``opening - waived + given_back - paid + credit = closing``, to the minor unit.
+    ``drift`` is what the next snapshot owes beyond that: charges and purchases since, or a correction; None for the
+    last."""
 
     sequence: int
     opening: int
@@ -79,6 +81,7 @@ class Period:
     credit: int
     closing: int
     drift: int | None
+    waived: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class _Carried:
         self.recovered = 0
 
 
-_DISPUTE, _DISPUTE_END, _GIVEN_BACK, _PAYMENT = range(4)
+_WAIVER, _DISPUTE, _DISPUTE_END, _GIVEN_BACK, _PAYMENT = range(5)
 
 
 class _Event(NamedTuple):
@@ -200,6 +203,7 @@ class _Segment:
         return self._until is None or at <= self._until
 
     def run(self) -> list[Line]:
+        self._waive()
         events = [*self._disputes(), *self._money()]
         for event in sorted(events):
             if event.kind == _PAYMENT:
@@ -214,12 +218,21 @@ class _Segment:
             self._use_credit(event.on)
         return self._lines
 
+    def _waive(self) -> None:
+        """Before the money, whatever the days: a payment that is told late and counts for an earlier day covers other
+        parts, and does not take the place of what the bank let off."""
+        for entry in self._facts.waived_in(self._from, self._until):
+            on = self._facts.day(entry.granted_at)
+            taken = self._book.waive(entry.component, entry.amount)
+            event = _Event(on, _WAIVER, entry.granted_at, (entry.waiver_id,))
+            self._note("waiver", event, self._book.days_past_due(on), sum(part for _, part in taken), taken)
+
     def period(self) -> Period:
         book, drift = self._book, None
         if self._following is not None:
             drift = sum(part.amount for part in self._following.parts) - (book.owed - book.credit)
         sequence = self._snapshot.sequence
-        return Period(sequence, self._opening, book.paid, book.given_back, book.credit, book.owed, drift)
+        return Period(sequence, self._opening, book.paid, book.given_back, book.credit, book.owed, drift, book.waived)
 
     def _disputes(self) -> Iterator[_Event]:
         """Those that last into the segment; one that was open at the cut-off bars its part at once."""

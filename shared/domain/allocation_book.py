@@ -39,6 +39,7 @@ class SegmentBook:
         self.credit = 0
         self.paid = 0
         self.given_back = 0
+        self.waived = 0
 
     def number(self, component: str, *, billed: bool) -> int:
         try:
@@ -82,6 +83,18 @@ class SegmentBook:
         for number, owed in enumerate(self._owed):
             if owed:
                 yield *self.name(number), owed, self._barred[number]
+
+    def waive(self, component: str, amount: int) -> Taken:
+        """What a waiver let off, at most what is owed of its component, billed first."""
+        taken: Taken = []
+        for number in (self.number(component, billed=True), self.number(component, billed=False)):
+            part = min(amount, self._owed[number])
+            if part:
+                self._owed[number] -= part
+                taken.append((number, part))
+                amount -= part
+                self.waived += part
+        return taken
 
     def pay(self, amount: int, dpd: int, *, charged_off: bool) -> tuple[Taken, int]:
         """What a payment took from which part, and what was left for credit."""

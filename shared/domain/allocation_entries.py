@@ -144,7 +144,25 @@ class ChargeOffEntry:
         return self.charged_off_at
 
 
-Entry = SnapshotEntry | PaymentEntry | ReversalEntry | DisputeEntry | DisputeEndEntry | ChargeOffEntry
+@dataclass(frozen=True, slots=True)
+class WaiverEntry:
+    """``amount`` of a part was let off. The first snapshot cut off at or after ``granted_at`` has it booked."""
+
+    waiver_id: str
+    component: str
+    amount: int
+    granted_at: datetime
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return ("waiver", self.waiver_id)
+
+    @property
+    def at(self) -> datetime:
+        return self.granted_at
+
+
+Entry = SnapshotEntry | PaymentEntry | ReversalEntry | DisputeEntry | DisputeEndEntry | ChargeOffEntry | WaiverEntry
 
 
 def distinct(entries: Iterable[Entry], as_of: datetime | None) -> list[Entry]:

@@ -16,6 +16,7 @@ from shared.domain.allocation_entries import (
     PaymentKey,
     ReversalEntry,
     SnapshotEntry,
+    WaiverEntry,
 )
 from shared.domain.calendar import local_date
 
@@ -46,6 +47,10 @@ class AccountFacts:
         self._posted_at = [each.posted_at for each in self._payments]
         self.charge_off = next((each.charged_off_at for each in entries if isinstance(each, ChargeOffEntry)), None)
         self.disputes = _disputes(entries)
+        self._waivers = sorted(
+            (each for each in entries if isinstance(each, WaiverEntry)), key=lambda each: (each.granted_at, each.key)
+        )
+        self._waived_at = [each.granted_at for each in self._waivers]
         known = {each.payment: each for each in self._payments}
         reversals = sorted(
             (each for each in entries if isinstance(each, ReversalEntry)), key=lambda each: (each.reversed_at, each.key)
@@ -71,6 +76,9 @@ class AccountFacts:
 
     def posted(self, after: datetime | None, until: datetime | None) -> list[PaymentEntry]:
         return self._payments[_between(self._posted_at, after, until)]
+
+    def waived_in(self, after: datetime, until: datetime | None) -> list[WaiverEntry]:
+        return self._waivers[_between(self._waived_at, after, until)]
 
     def came_back_in(self, after: datetime, until: datetime | None) -> list[CameBack]:
         return self._came_back[_between(self._gone_at, after, until)]

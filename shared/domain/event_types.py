@@ -336,6 +336,7 @@ EVENT_TYPES: dict[str, EventType] = {
             "instalment_covered": "An instalment is paid.",
             "instalment_missed": "An instalment's days of grace are over and it is not paid.",
             "instalment_uncovered": "An instalment is not paid after all: a payment was taken back.",
+            "instalment_moved": "An instalment is due on another day: the holidays of its year are known now.",
         },
     ),
     "arrears.assessment.made.v1": EventType(

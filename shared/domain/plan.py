@@ -143,10 +143,9 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of what is approved: which debts are paid when and by how much."""
+        """SHA-256 (hex) of what is approved, whoever has the accounts: which debts are paid when and how."""
         return content_hash(
             {
-                "customer": self.customer_id,
                 "kind": self.kind.value,
                 "debts": sorted([debt.account_id, debt.currency, debt.amount] for debt in self.debts),
                 "instalments": [

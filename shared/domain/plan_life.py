@@ -180,23 +180,29 @@ def lapses_on(plan: Plan, policy: PlanPolicy) -> date | None:
 
 
 def next_look(plan: Plan, on: date) -> date | None:
-    """The next day after ``on`` on whose beginning the calendar alone may change how the plan is judged: the timer's
-    date. None when nothing is to come."""
+    """The next day after ``on`` on whose beginning the calendar alone may change how the plan is judged, or that is the
+    last one on which an instalment may still be moved: the timer's date. None when nothing is to come."""
     if plan.state is not PlanState.ACTIVE:
         return None
     days = {day for schedule in plan.schedules for day in break_days(schedule, plan.rule) if day > on}
+    loose = (each for schedule in plan.schedules for each in schedule.instalments if not each.announced)
+    days |= {day for day in (each.nominal_on - timedelta(days=1) for each in loose) if day > on}
     return min(days, default=None)
 
 
 def fix_dates(plan: Plan, calendar: BusinessCalendar, today: date) -> Plan:
-    """The plan with the days shifted that lie in a year announced since, as far as they are still to come."""
+    """The plan with the days shifted that lie in a year announced since, as far as they are still to come; none is
+    moved to a day that has begun. One that is over stays as it is."""
+    if plan.state not in LIVE and plan.state is not PlanState.BROKEN:
+        return plan
     schedules = []
     for schedule in plan.schedules:
         instalments = []
         for each in schedule.instalments:
             if not each.announced and each.nominal_on > today:
                 day = due_day(each.nominal_on, plan.terms.dates.shift, calendar)
-                each = replace(each, due_on=day.due_on, announced=day.announced)
+                due_on = day.due_on if day.due_on > today else each.due_on
+                each = replace(each, due_on=due_on, announced=day.announced)
             instalments.append(each)
         schedules.append(replace(schedule, instalments=tuple(instalments)))
     return plan if tuple(schedules) == plan.schedules else replace(plan, schedules=tuple(schedules))

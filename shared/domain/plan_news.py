@@ -38,6 +38,16 @@ def instalment_news(plan: Plan, coverages: Sequence[Coverage]) -> tuple[Announce
     )
 
 
+def moved_news(before: Plan, after: Plan, coverages: Sequence[Coverage]) -> tuple[Announcement, ...]:
+    """The instalments of a plan that are due on another day than before; ``coverages`` are those of ``after``."""
+    return tuple(
+        Announcement(TOPIC, "arrears.plan.instalment_moved.v1", after.customer_id, _instalment(after, coverage, each))
+        for schedule, coverage in zip(before.schedules, coverages, strict=True)
+        for was, each in zip(schedule.instalments, coverage.instalments, strict=True)
+        if was.due_on != each.due_on
+    )
+
+
 def _changes(covered: int, missed_through: int, now: Coverage) -> Iterator[tuple[str, InstalmentStanding]]:
     for each in now.instalments:
         if covered < each.number <= now.covered:

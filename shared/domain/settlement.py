@@ -171,10 +171,9 @@ class Settlement:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of what is approved: the debts, what is paid when, and what is given up."""
+        """SHA-256 (hex) of what is approved, whoever has the accounts: debts, what is paid when, what is given up."""
         return content_hash(
             {
-                "customer": self.customer_id,
                 "debts": sorted([debt.account_id, debt.currency, debt.amount] for debt in self.debts),
                 "instalments": [[each.nominal_on, each.amount] for each in self.schedule.instalments],
                 "given_up": [list(each) for each in self.given_up],

@@ -24,11 +24,11 @@ from shared.domain.statement_facts import Question, Told, counting
 class Statement:
     """Amounts in minor units of ``currency``.
 
-    ``reported`` is the newest report that counts, ``owed`` the same with later money laid over it; ``payable`` is what
-    is owed and not ``disputed``. ``dues`` stand as they do after later money, ``due`` is what is unpaid of those whose
-    date has come by ``on``. ``to_bring_current`` is what is asked: all of it, as long as as much is payable; of a
-    disputed amount nothing is asked, as no payment goes to it. ``recovered`` came in after the charge-off.
-    """
+    ``reported`` is the newest report that counts, ``owed`` the same less what was ``waived`` since, with later money
+    laid over it; ``payable`` is what is owed and not ``disputed``. ``dues`` stand as they do after later money, ``due``
+    is what is unpaid of those whose date has come by ``on``. ``to_bring_current`` is what is asked: all of it, as long
+    as as much is payable; of an amount that is disputed or was waived nothing is asked, as no payment goes to it.
+    ``recovered`` came in after the charge-off."""
 
     account_id: str
     currency: str
@@ -39,6 +39,7 @@ class Statement:
     cutoff_at: datetime
     estimated: bool
     reported: Balances
+    waived: Balances
     owed: Balances
     disputed: Balances
     payable: int
@@ -83,6 +84,12 @@ def statement_of(
     days = days_past_due(oldest, question.on, policy.grace.days)
     due = sum(due.unpaid for due in standing.dues if due.due_date <= question.on)
     disputed = _balances((part.component, part.disputed) for part in result.parts)
+    waived = _balances(
+        (share.component, share.amount)
+        for line in result.lines
+        if line.kind == "waiver" and line.sequence == result.sequence
+        for share in line.shares
+    )
     return Statement(
         account_id=subject.account_id,
         currency=subject.currency,
@@ -93,6 +100,7 @@ def statement_of(
         cutoff_at=newest.cutoff_at,
         estimated=standing.estimated,
         reported=_balances((part.component, part.amount) for part in newest.parts),
+        waived=waived,
         owed=_balances((part.component, part.owed) for part in result.parts),
         disputed=disputed,
         payable=result.payable,
@@ -100,7 +108,7 @@ def statement_of(
         dues=standing.dues,
         past_due=standing.past_due,
         due=due,
-        to_bring_current=min(due, result.payable) if disputed.total else due,
+        to_bring_current=min(due, result.payable) if disputed.total or waived.total else due,
         oldest_due=standing.oldest_due,
         days_past_due=days,
         bucket=CURRENT if subject.closed_at(question.as_of) else policy.bucket_of(days),

@@ -20,6 +20,7 @@ from shared.domain.allocation_entries import (
     PaymentKey,
     ReversalEntry,
     SnapshotEntry,
+    WaiverEntry,
 )
 from shared.domain.calendar import local_date
 from shared.domain.statement_facts import Told
@@ -48,6 +49,7 @@ class StatementEntry:
       owed again; otherwise the payment is laid smaller from the start.
     - ``credit_used``: credit covered what became payable.
     - ``dispute``, ``dispute_end``: an amount of a part is left out from here on, and no longer.
+    - ``waiver``: ``amount`` of a part was let off; it counts until a report cut off later, which has it booked.
     - ``charge_off``: what comes in from here on is recovery.
 
     ``counts`` is false for what changes nothing: a report that another one replaced, a payment that the first report
@@ -107,17 +109,22 @@ class _History:
         self._replayed, self._zone = replayed, zone
         self._snapshots: dict[int, tuple[SnapshotEntry, datetime]] = {}
         self._payments: dict[PaymentKey, tuple[PaymentEntry, datetime]] = {}
+        self._waivers: dict[str, Told] = {}
         self._others: list[Told] = []
         for each in told:
             if isinstance(each.entry, SnapshotEntry):
                 self._snapshots[each.entry.sequence] = (each.entry, each.told_at)
             elif isinstance(each.entry, PaymentEntry):
                 self._payments[each.entry.payment] = (each.entry, each.told_at)
+            elif isinstance(each.entry, WaiverEntry):
+                self._waivers[each.entry.waiver_id] = each
             else:
                 self._others.append(each)
         self._lines: dict[int, list[Line]] = {period.sequence: [] for period in replayed.periods}
         for line in replayed.lines:
             self._lines[line.sequence].append(line)
+        laid = {line.entry[0] for line in replayed.lines if line.kind == "waiver"}
+        self._others += [each for waiver_id, each in self._waivers.items() if waiver_id not in laid]
         self._replaced = [sequence for sequence in self._snapshots if sequence not in self._lines]
 
     def steps(self) -> Iterator[StatementEntry]:
@@ -145,7 +152,7 @@ class _History:
             steps.append((_Place(line.on, _MONEY, number), self._line(line, dues)))
         owed = period.opening
         for _, step in sorted(steps, key=_by_place):
-            if step.kind in ("payment", "credit_used"):
+            if step.kind in ("payment", "credit_used", "waiver"):
                 owed -= step.amount - step.to_credit
             elif step.kind == "given_back":
                 owed += step.amount
@@ -192,6 +199,9 @@ class _History:
         shares = _summed((share.component, share.amount) for share in line.shares)
         if line.kind == "credit_used":
             return StatementEntry("credit_used", line.on, line.amount, shares=shares, days_past_due=line.dpd)
+        if line.kind == "waiver":
+            step = self._fact(self._waivers[line.entry[0]])
+            return replace(step, amount=line.amount, shares=shares, counts=line.amount > 0)
         source, payment_id = line.entry
         if line.kind == "given_back":
             back = dues.give_back(line.amount, line.on)
@@ -231,6 +241,11 @@ class _History:
                 return replace(plain, kind="dispute", amount=entry.amount, id=entry.dispute_id, shares=shares)
             case DisputeEndEntry():
                 return replace(plain, kind="dispute_end", id=entry.dispute_id)
+            case WaiverEntry():
+                shares = (PartShare(entry.component, entry.amount),)
+                return replace(
+                    plain, kind="waiver", amount=entry.amount, id=entry.waiver_id, shares=shares, counts=False
+                )
             case _:
                 return plain
 

@@ -60,6 +60,11 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "credit_used": ("多付金额抵扣", "Paid in excess, now used"),
         "dispute": ("开始争议", "A dispute began"),
         "dispute_end": ("争议结束", "A dispute ended"),
+        "waiver": ("减免", "Let off by the bank"),
+        "waived": (
+            "最近一次账户数据之后，银行已减免 {amount}，不再计入欠款。",
+            "Since the last report the bank let off {amount}, which is not owed any more.",
+        ),
         "charge_off": ("核销", "Charged off"),
         "came_back": ("（其中{amount}已撤回）", " ({amount} of it came back)"),
     }
@@ -103,6 +108,8 @@ def sheet_of(statement: Statement, language: str, *, zone_name: str, name: str |
     answer = [(say("to_bring_current"), say.money(statement.to_bring_current))]
     answer.append((say("past_due_days"), str(statement.days_past_due)))
     notes = [say("estimated")] if statement.estimated else []
+    if statement.waived.total:
+        notes.append(say("waived", amount=say.money(statement.waived.total)))
     if statement.disputed.total:
         notes.append(say("not_asked"))
     dues = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,6 @@ from shared.domain.announcement import Announcement
 from shared.domain.authority import ANY, Ask, rule_on
 from shared.domain.document import content_hash
 from shared.domain.outcome import Outcome, Refused
-from shared.domain.payment import AccountKey
 from shared.domain.plan_terms import Debt
 from shared.domain.settlement_policy import WaiverPolicy
 
@@ -55,10 +54,9 @@ class Waiver:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of what is approved."""
+        """SHA-256 (hex) of what is approved, whoever has the accounts by then."""
         return content_hash(
             {
-                "customer": self.customer_id,
                 "account": list(self.debt.account),
                 "component": self.component,
                 "amount": self.amount,
@@ -138,12 +136,3 @@ def _news(word: str, waiver: Waiver) -> Announcement:
         "policy_version": waiver.policy_version,
     }
     return Announcement("arrears.settlement", f"arrears.waiver.{word}.v1", waiver.customer_id, data)
-
-
-def waived_since(waivers: Iterable[Waiver], account: AccountKey, cutoff: datetime) -> Mapping[str, int]:
-    """What was waived of each component of ``account`` after ``cutoff``: a later report of the bank has it booked."""
-    amounts: dict[str, int] = {}
-    for each in waivers:
-        if each.debt.account == account and each.granted_at is not None and each.granted_at > cutoff:
-            amounts[each.component] = amounts.get(each.component, 0) + each.amount
-    return amounts

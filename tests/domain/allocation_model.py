@@ -16,6 +16,7 @@ from shared.domain.allocation_entries import (
     PaymentEntry,
     ReversalEntry,
     SnapshotEntry,
+    WaiverEntry,
 )
 from shared.domain.calendar import local_date
 from shared.domain.delinquency import days_past_due
@@ -65,6 +66,9 @@ class Clerk:
         for part in snapshot.parts:
             self.owed[(part.component, part.billed)] += part.amount
         self.start, self.until = snapshot.cutoff_at, until
+        for waiver in sorted(self.of(WaiverEntry), key=lambda w: (w.granted_at, w.waiver_id)):
+            if waiver.granted_at > self.start and self.reached(waiver.granted_at):
+                self.let_off(waiver)
         happenings = [*self.of_disputes(), *self.of_payments()]
         for on, kind, _, name, detail in sorted(happenings, key=lambda h: h[:4]):
             self.happen(on, kind, name, detail)
@@ -116,6 +120,13 @@ class Clerk:
                 net = payment.amount - sum(self.reached(at) for at in gone)
                 found.append((payment.value_date, PAY, payment.posted_at, payment.payment_id, (payment, net)))
         return found
+
+    def let_off(self, waiver: WaiverEntry) -> None:
+        for _ in range(waiver.amount):
+            for part in ((waiver.component, True), (waiver.component, False)):
+                if self.owed.get(part, 0):
+                    self.owed[part] -= 1
+                    break
 
     def charged_off(self, on: date) -> bool:
         return any(self.reached(c.charged_off_at) and on >= self.day(c.charged_off_at) for c in self.of(ChargeOffEntry))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,9 @@ from uuid import UUID
 from shared.domain import approval, plan_life, plan_reminders, promise, settlement_life, waiver
 from shared.domain.announcement import Announcement
 from shared.domain.outcome import Outcome
+from shared.domain.plan import Plan
+from shared.domain.plan_news import moved_news
+from shared.domain.plan_schedule import Schedule
 from tests.domain.agreements import PLANS, SIGNED, TODAY, active, debt, month_end, new_plan, pay, quoted, terms
 from tests.domain.seeds import CALENDAR, REPAYMENT
 from tests.domain.test_approval import ASKED_AT, EXPIRES, PENDING, decided
@@ -46,6 +50,8 @@ def _plans() -> Iterator[Outcome[Any]]:
     plan = active(quoted(debt(200_000), asked=terms(count=2)))
     before = plan.schedules[0].instalments[0].due_on - timedelta(days=3)
     yield plan_reminders.remind(plan, plan_life.standing(plan, [], before), before)
+    coverages = plan_life.standing(plan, [], TODAY)
+    yield Outcome(plan, moved_news(replace(plan, schedules=tuple(_a_day_before(plan))), plan, coverages))
     paid = [pay("p", 200_000, month_end(1))]
     completed = plan_life.judge(plan, paid, month_end(1), "payment.posted")
     yield completed
@@ -57,6 +63,12 @@ def _plans() -> Iterator[Outcome[Any]]:
         plan_life.propose(new, [broken.state], PLANS, TODAY).state, SIGNED, PLANS, TODAY
     ).state
     yield plan_life.restructure(broken.state, successor, TODAY)
+
+
+def _a_day_before(plan: Plan) -> Iterator[Schedule]:
+    for each in plan.schedules:
+        days = [replace(one, due_on=one.due_on - timedelta(days=1)) for one in each.instalments]
+        yield replace(each, instalments=tuple(days))
 
 
 def _settlements() -> Iterator[Outcome[Any]]:

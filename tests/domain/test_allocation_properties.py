@@ -21,6 +21,7 @@ from shared.domain.allocation_entries import (
     PaymentEntry,
     ReversalEntry,
     SnapshotEntry,
+    WaiverEntry,
 )
 from shared.domain.allocation_scheme import scheme_of
 from shared.domain.calendar import local_date
@@ -71,6 +72,8 @@ def histories(draw: st.DrawFn) -> list[Entry]:
         entries.append(DisputeEntry(f"d{number}", component, draw(small), draw(instants), draw(st.booleans())))
         if draw(st.booleans()):
             entries.append(DisputeEndEntry(f"d{number}", draw(instants)))
+    for number in range(draw(st.integers(0, 2))):
+        entries.append(WaiverEntry(f"w{number}", draw(st.sampled_from(COMPONENTS)), draw(small), draw(instants)))
     if draw(st.booleans()):
         entries.append(ChargeOffEntry(draw(instants)))
     return entries
@@ -81,10 +84,11 @@ def adds_up(result: Replayed) -> None:
         assert sum(share.amount for share in line.shares) + line.to_credit == line.amount
         assert all(share.amount > 0 for share in line.shares)
     for period in result.periods:
-        assert period.opening + period.given_back - period.paid + period.credit == period.closing
+        assert period.opening - period.waived + period.given_back - period.paid + period.credit == period.closing
         own = [line for line in result.lines if line.sequence == period.sequence]
         assert sum(line.amount for line in own if line.kind == "payment") == period.paid
         assert sum(line.amount for line in own if line.kind == "given_back") == period.given_back
+        assert sum(line.amount for line in own if line.kind == "waiver") == period.waived
     assert all(0 <= part.disputed <= part.owed for part in result.parts)
     if result.periods:
         assert (result.owed, result.credit) == (result.periods[-1].closing, result.periods[-1].credit)

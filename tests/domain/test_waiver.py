@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.domain.waiver import Waiver, WaiverRefused, WaiverState, grant, propose, waived_since, withdraw
+from shared.domain.waiver import Waiver, WaiverRefused, WaiverState, grant, propose, withdraw
 from tests.domain.agreements import RECKONED_AT, TODAY, debt
 from tests.domain.seeds import REPAYMENT
 from tests.domain.test_settlement import OLD_DEBT, words
@@ -73,14 +73,6 @@ def test_what_was_paid_meanwhile_is_not_waived_any_more() -> None:
     waiting = propose(waiver(amount=20_000), {"collector"}, REPAYMENT.waivers, RECKONED_AT).state
     with pytest.raises(WaiverRefused, match="between 1 and the 19999 that are owed"):
         grant(waiting, "u-9", RECKONED_AT, debt(1, penalty=19_999))
-
-
-def test_what_a_later_report_shows_is_not_taken_off_twice() -> None:
-    waivers = [granted(), granted(component="fees", amount=7), withdraw(waiver(), "mistake").state]
-    before, after = RECKONED_AT - timedelta(seconds=1), RECKONED_AT
-    assert waived_since(waivers, OLD_DEBT.account, before) == {"penalty": 10_000, "fees": 7}
-    assert waived_since(waivers, OLD_DEBT.account, after) == {}
-    assert waived_since(waivers, ("A9", "CNY"), before) == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from services.api.schemas.accounts import Balances, Due
 
 EntryKind = Literal[
-    "snapshot", "payment", "reversal", "given_back", "credit_used", "dispute", "dispute_end", "charge_off"
+    "snapshot", "payment", "reversal", "given_back", "credit_used", "dispute", "dispute_end", "waiver", "charge_off"
 ]
 
 
@@ -30,14 +30,14 @@ class StatementEntry(BaseModel):
     kind: EntryKind = Field(
         description="snapshot: a report; payment; reversal: a payment was taken back; given_back: it is owed again; "
         "credit_used: credit covered what became payable; dispute, dispute_end: an amount is left out, and no longer; "
-        "charge_off: what comes in from here on is recovery"
+        "waiver: let off, until a later report has it booked; charge_off: what comes in from here on is recovery"
     )
     on: date = Field(description="The day it counts for")
     amount: int = Field(description="Of a snapshot what is owed by it, of a payment what stayed of it")
     at: datetime | None
     told_at: datetime | None = Field(description="When it reached us")
     source: str | None
-    id: str | None = Field(description="Of the payment, reversal or dispute; of a snapshot its sequence")
+    id: str | None = Field(description="Of the payment, reversal, dispute or waiver; of a snapshot its sequence")
     payment_id: str | None
     came_back: int
     shares: list[PartShare] = Field(description="Which parts it covered, or of what the amount is")
@@ -64,7 +64,8 @@ class StatementLine(BaseModel):
     cutoff_at: datetime
     estimated: bool
     reported: Balances
-    owed: Balances = Field(description="Reported, less what was paid since, in the order of the policy")
+    waived: Balances = Field(description="Let off after the cut-off of the report")
+    owed: Balances = Field(description="Reported, less what was waived and paid since, in the order of the policy")
     disputed: Balances = Field(description="What of it is disputed: no payment goes to it")
     payable: int = Field(description="What is owed and not disputed")
     credit: int = Field(description="Paid beyond all that is payable")

@@ -12,6 +12,7 @@ from shared.adapters.postgres.plan_document import decode_plan, decode_settlemen
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
 from shared.adapters.postgres.views.clauses import Where
+from shared.adapters.postgres.views.statements import load_told
 from shared.adapters.postgres.waiver_store import WaiverTables
 from shared.application.book import (
     AccountKey,
@@ -137,7 +138,7 @@ _HOLDS = Rows(
         "placed_by": "text",
     },
     "on conflict (hold_id) do update set "
-    + set_all("released_at", "released_by")
+    + set_all("customer_id", "released_at", "released_by")
     + ", row_version = holds.row_version + 1",
 )
 _SELECT_SETTLEMENTS = "select document, customer_id, case_id, looked_on, held, holding, row_version from settlements"
@@ -173,6 +174,9 @@ class AgreementTables(WaiverTables, AssessmentTables):
         await self.load_waivers(book, agreed)
         await self._load_waits(book, agreed)
         await self._load_money(book)
+
+    async def load_told(self, book: Book) -> None:
+        book.told.update(await load_told(self.conn, list(book.customers)))
 
     async def _load_waits(self, book: Book, agreed: list[str]) -> None:
         rows = await self.conn.fetch(
@@ -217,6 +221,14 @@ class AgreementTables(WaiverTables, AssessmentTables):
         await _PLANS.write(conn, (_plan_row(filed, self.now) for filed in changes.plans.values()))
         await _SETTLEMENTS.write(conn, (_settlement_row(filed, self.now) for filed in changes.settlements.values()))
         await self.save_waivers(conn, changes)
+        if changes.moved_requests:
+            await conn.execute(
+                "update arrears.approvals set customer_id = m.customer_id"
+                " from unnest($1::text[], $2::text[]) as m(subject_id, customer_id)"
+                " where approvals.subject_id = m.subject_id",
+                [str(each) for each in changes.moved_requests],
+                list(changes.moved_requests.values()),
+            )
         await _INSTALMENTS.write(
             conn, (row for filed in changes.plans.values() for row in _instalment_rows(filed.plan))
         )

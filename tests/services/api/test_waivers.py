@@ -112,6 +112,24 @@ async def test_what_was_paid_before_the_second_person_decided_is_not_waived_as_w
     assert (await clerk.get(path)).json()["state"] == "withdrawn"
 
 
+@pytest.mark.parametrize("agreed", ["plan", "settlement"])
+async def test_what_was_agreed_meanwhile_is_left_as_it_was_agreed(desk, clerk, agreed):
+    """Else the customer would pay in instalments what the bank has let off."""
+    path, _ = await waive(clerk, amount=30_000)
+    approval = await waiting(clerk)
+    if agreed == "plan":
+        made = await clerk.create("/v1/plans", **TERMS)
+    else:
+        offer = {"customer_id": "C1", "accounts": TERMS["accounts"], "discount": 20_000, "first_on": "2026-07-20"}
+        made = await clerk.create("/v1/settlements", **offer)
+    assert made.status_code == 201, made.text
+    async with desk.person(SUPERVISOR, name="zhao.min") as other:
+        late = await other.edit(approval + "/decide", granted=True, reason="our mistake")
+        assert (late.status_code, late.json()["type"].rpartition("/")[2]) == (409, "approval-state")
+        assert (await clerk.get(path)).json()["state"] == "proposed"
+        assert (await other.edit(approval + "/decide", granted=False, reason="in a plan")).status_code == 200
+
+
 @pytest.mark.parametrize("way", ["withdraw", "take back", "expire"])
 async def test_what_is_not_approved_is_not_let_off(desk, clerk, way):
     path, _ = await waive(clerk, amount=30_000)

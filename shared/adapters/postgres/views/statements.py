@@ -1,4 +1,5 @@
-"""What a statement of an account is made from: every report, payment, reversal and dispute, each with when it came."""
+"""What a statement of an account is made from: every report, payment, reversal, dispute and waiver that was granted,
+each with when it came."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from shared.domain.allocation_entries import (
     PaymentEntry,
     ReversalEntry,
     SnapshotEntry,
+    WaiverEntry,
 )
 from shared.domain.statement import Subject
 from shared.domain.statement_facts import Told
@@ -53,6 +55,15 @@ async def load_on_record(
     return [_read(row) for row in rows]
 
 
+async def load_told(conn: Any, customer_ids: list[str]) -> dict[tuple[str, str], tuple[Told, ...]]:
+    """All that was told of the customers' accounts, by account and currency."""
+    where = Where()
+    statement = _ON_RECORD.format(known_at=where.arg(None))
+    where.add("a.customer_id = any({}::text[])", customer_ids)
+    found = [_read(row) for row in await conn.fetch(f"{statement} {where}", *where.args)]
+    return {(each.subject.account_id, each.subject.currency): each.told for each in found}
+
+
 _ON_RECORD = f"""
     select a.currency, a.account_id, a.customer_id, a.product, a.card_last4,
         coalesce(
@@ -79,15 +90,21 @@ _ON_RECORD = f"""
          and h.disputed->>'currency' = a.currency)::text,
         (select json_agg(json_build_array(e.kind, e.at) order by e.at) from case_events e
          where e.customer_id = a.customer_id and e.kind in ('account.charged_off', 'account.closed')
-         and e.data->>'account_id' = a.account_id and e.data->>'currency' = a.currency)::text
+         and e.data->>'account_id' = a.account_id and e.data->>'currency' = a.currency)::text,
+        (select json_agg(json_build_array(w.waiver_id, w.component, w.amount, w.granted_at))
+         from waivers w where w.customer_id = a.customer_id and w.account_id = a.account_id
+         and w.currency = a.currency and w.state = 'granted')::text
     from accounts a join customers u on u.customer_id = a.customer_id
 """  # noqa: S608 - built of our own pieces
 
 
 def _read(row: Any) -> OnRecord:
     now, closed, charged_off_at = row[8:11]
-    snapshots, payments, reversals, disputes, events = (orjson.loads(part) if part else [] for part in row[11:16])
+    snapshots, payments, reversals, disputes, events, waivers = (
+        orjson.loads(part) if part else [] for part in row[11:17]
+    )
     told = [*_snapshots(snapshots), *_payments(payments), *_reversals(reversals), *_disputes(disputes)]
+    told += _waivers(waivers)
     learned: dict[str, list[datetime]] = {"account.closed": [], "account.charged_off": []}
     for kind, at in events:
         learned[kind].append(_instant(at))
@@ -141,6 +158,12 @@ def _disputes(rows: Iterable[list[Any]]) -> Iterator[Told]:
         if over_at is not None:
             closed_at = _instant(over_at)
             yield Told(DisputeEndEntry(hold_id, closed_at), closed_at)
+
+
+def _waivers(rows: Iterable[list[Any]]) -> Iterator[Told]:
+    for waiver_id, component, amount, granted_at in rows:
+        granted = _instant(granted_at)
+        yield Told(WaiverEntry(waiver_id, component, amount, granted), granted)
 
 
 def _instant(text: str) -> datetime:
