@@ -92,6 +92,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and (home := os.environ.pop(HOME_VARIABLE, None)):
         LocalKafka(_kafka_home(Path(home))).wipe()  # the last worker to use it may have been killed
         EmbeddedPostgres(Path(home)).destroy()
+        while _MINE:
+            _MINE.pop().close()
 
 
 @pytest.hookimpl(trylast=True)
