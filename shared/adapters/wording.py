@@ -98,6 +98,9 @@ class TemplateWording:
         if spoken is not None:  # it speaks of its own amount and day, not of the debt as a whole
             amounts = [amount_text(amount, currency, language) for currency, amount in spoken.amounts]
             values["past_due"] = ("、" if language == "zh-CN" else " and ").join(amounts)
+            values["card_last4"] = next(
+                (desk.cards[each] for each in spoken.account_ids if each in desk.cards), values["card_last4"]
+            )
             if spoken.day is not None:
                 values["due_date"] = date_text(spoken.day, language)
         return values

@@ -140,7 +140,12 @@ def _spoken(book: Book, customer_id: str, message: DueMessage, today: date) -> S
     if what in ("completed", "broken") and filed.plan.ended_on != day:
         return Spoken(moot="plan judged again")
     overdue = {each.currency: each.overdue for each in coverages if each.overdue > 0}
-    return Spoken(amounts=tuple(sorted((overdue if what == "broken" else lacking).items())), day=day)
+    largest_first = sorted(filed.plan.debts, key=lambda each: (-each.amount, each.account_id))
+    return Spoken(
+        amounts=tuple(sorted((overdue if what == "broken" else lacking).items())),
+        day=day,
+        account_ids=tuple(each.account_id for each in largest_first),
+    )
 
 
 def _standing(book: Book, customer_id: str, filed: PlanOnFile, today: date) -> tuple[Coverage, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from types import MappingProxyType
@@ -73,11 +73,12 @@ class Debt:
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """What a message that is not about the debt as a whole may say: ``amounts`` in minor units by currency, of ``day``.
-    ``moot``: why it has lost its point."""
+    ``moot``: why it has lost its point. ``account_ids``: those it is about, the one whose card is named first."""
 
     moot: str | None = None
     amounts: tuple[tuple[str, int], ...] = ()
     day: date | None = None
+    account_ids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,6 +107,8 @@ class Desk:
     debt: Debt | None = None
     card_last4: str = ""
     spoken: dict[UUID, Spoken] = field(default_factory=dict)  # by message
+    cards: dict[str, str] = field(default_factory=dict)  # the last four digits, by account
+    account_holds: list[Hold] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +250,13 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Ruli
     if rules is None:
         return Drop("forbidden: no contact rules for the customer's jurisdiction")
     refused: Drop | None = None
+    seen = _seen_for(message, desk)
     for channel in message.channels:
         reach = next((point for point in desk.reach if point.kind in POINT_KINDS[channel]), None)
         if reach is None:
             refused = refused or Drop("no usable contact point")
             continue
-        ruling = rulings.ask(message.purpose, channel, desk, reach, rules)
+        ruling = rulings.ask(message.purpose, channel, seen, reach, rules)
         decision = ruling.decision
         if decision.outcome is Outcome.ALLOW:
             return Go(channel, reach, ruling)
@@ -263,6 +267,16 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Ruli
             return Wait(rulings.now + RETRY_FACTS, "facts pending", ruling)
         refused = Drop(f"forbidden: {reason}", ruling)
     return refused or Drop("no channel left")
+
+
+def _seen_for(message: DueMessage, desk: Desk) -> Desk:
+    """The desk as the gate has to see it: what is said of some accounts is bound by the holds on the person and on
+    those, whatever else the customer is followed for."""
+    spoken = desk.spoken.get(message.message_id)
+    if spoken is None:
+        return desk
+    held = [hold for hold in desk.holds if hold.account_id is None]
+    return replace(desk, holds=held + [hold for hold in desk.account_holds if hold.account_id in spoken.account_ids])
 
 
 class Sourced(Protocol):

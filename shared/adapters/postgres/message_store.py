@@ -224,6 +224,7 @@ class MessageTables(ContactEventTables, TimerTables):
         for row in rows:
             desk = desks[row[0]]
             desk.card_last4 = desk.card_last4 or row[2]
+            desk.cards[row[1]] = row[2]
             held = any(hold.account_id == row[1] for hold in desk.holds)
             if row[6] == "M0" or held or row[5] is None:
                 continue
@@ -233,6 +234,7 @@ class MessageTables(ContactEventTables, TimerTables):
                 debt = desk.debt
                 desk.debt = Debt(debt.card_last4, debt.currency, debt.past_due + row[4], debt.oldest_due)
         for desk in desks.values():  # a hold on one account is not a hold on the person
+            desk.account_holds = [hold for hold in desk.holds if hold.account_id is not None]
             if desk.debt is not None:
                 desk.holds = [hold for hold in desk.holds if hold.account_id is None]
 

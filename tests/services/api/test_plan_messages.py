@@ -257,3 +257,39 @@ async def test_the_explanation_of_a_case_knows_what_is_said_of_its_plan_next(des
     await desk.move_to(local("2026-07-01T12:00"))
     await pays(desk, "P1", "2026-07-01", 401_000)
     assert (await clerk.get(explain)).json()["plans"] == [], "it is completed"
+
+
+async def test_a_text_names_the_card_of_the_plan_whatever_else_is_overdue(desk, clerk, post):
+    await desk.bank.say(report("A2", card_last4="7777", due="2026-05-20"))
+    await desk.settle()
+    await active(clerk)
+    await post.goes_out()
+    await desk.move_to(local("2026-07-17T10:00"))
+    (text,) = [each for each in await post.goes_out() if "分期" in each]
+    assert "尾号1234卡" in text
+
+
+async def held(clerk, account_id):
+    body = {"customer_id": "C1", "kind": "dispute", "reason": "amount", "account_id": account_id}
+    placed = await clerk.create("/v1/holds", **body)
+    assert placed.status_code == 201, placed.text
+
+
+async def test_a_dispute_about_an_account_of_the_plan_stops_its_reminder(desk, clerk, post):
+    await desk.bank.say(report("A2"))
+    await desk.settle()
+    await active(clerk)
+    await held(clerk, "A1")
+    await desk.move_to(local("2026-07-17T10:00"))
+    assert [each for each in await post.goes_out() if "分期" in each] == []
+    ((_, state, reason),) = [each for each in await post.messages() if each[0] == "plan-reminder"]
+    assert (state, reason) == ("suppressed", "forbidden: cn-holds")
+
+
+async def test_a_dispute_about_another_account_does_not(desk, clerk, post):
+    await desk.bank.say(report("A2"))
+    await desk.settle()
+    await active(clerk)
+    await held(clerk, "A2")
+    await desk.move_to(local("2026-07-17T10:00"))
+    assert len([each for each in await post.goes_out() if "分期" in each]) == 1
