@@ -129,6 +129,7 @@ def about_a_plan(what: str, day: str, *events: tuple[str, str]) -> str:
     return f"update messages set about = 'plan/{PLAN}/{what}/{day}';" + told
 
 
+NUMBER_1 = ', "currency": "CNY", "number": 1'
 SETTLEMENT = "00000000-0000-8000-8000-0000000000bb"
 PLAN = "00000000-0000-8000-8000-0000000000aa"
 PROMISE = """
@@ -151,8 +152,16 @@ VIOLATIONS = {
     "a message about a plan was marked when the plan stood otherwise": about_a_plan(
         "paid", "2026-06-30", ("plan.broken", "")
     ),
+    "the same was said of a plan twice": about_a_plan("paid", "2026-06-20") + attempt(state="accepted"),
+    "thanks for an instalment were marked after its payment had been taken back": plan("active")
+    + about_a_plan(
+        "paid",
+        "2026-06-20",
+        ("plan.instalment_covered", NUMBER_1),
+        ("plan.instalment_uncovered", NUMBER_1),
+    ),
     "a reminder of an instalment was marked after that was paid": plan("active")
-    + about_a_plan("reminder", "2026-06-20", ("plan.instalment_covered", ', "currency": "CNY", "number": 1')),
+    + about_a_plan("reminder", "2026-06-20", ("plan.instalment_covered", NUMBER_1)),
     "a plan in force has no hold on one of its accounts, or one that is not in force has": plan("active")
     + "update holds set released_at = '2026-05-30 12:00+08'",
     "a plan that a second person was asked about went on without their yes": plan("approved") + PENDING,
@@ -344,7 +353,21 @@ MORNINGS_OFF = """
         '[{{"id": "x", "kind": "quiet_hours", "parameters": {{"from": "09:00", "to": "12:00"}},
             "valid_from": "2000-01-01", {0}}}]')
 """
+AT_ONCE = "update case_events set at = '2026-05-25 10:00+08' where kind = '{0}';"
 LAWFUL = {
+    "a reminder of an instalment that was paid in the same instant, or a plan called off in it": plan("active")
+    + about_a_plan("reminder", "2026-06-20", ("plan.instalment_covered", NUMBER_1), ("plan.cancelled", ""))
+    + AT_ONCE.format("plan.instalment_covered")
+    + AT_ONCE.format("plan.cancelled"),
+    "that a plan is broken, in the instant in which it broke": about_a_plan("broken", "2026-05-25", ("plan.broken", ""))
+    + AT_ONCE.format("plan.broken"),
+    "thanks for what was taken back and paid again": plan("active")
+    + about_a_plan(
+        "paid", "2026-06-20", ("plan.instalment_uncovered", NUMBER_1), ("plan.instalment_covered", NUMBER_1)
+    ),
+    "a plan that broke and was resumed": about_a_plan(
+        "reminder", "2026-06-20", ("plan.broken", ""), ("plan.resumed", "")
+    ),
     "in hours that are kept from agencies only": MORNINGS_OFF.format('"when": {"collector": ["agency"]}'),
     "in hours that guarantors are left alone": MORNINGS_OFF.format('"targets": ["guarantor"]'),
     "a step again after a cure": f"""

@@ -85,19 +85,52 @@ AGREEMENTS = (
         select a.attempt_id::text as subject, a.marked_at as at
         from attempts a join messages m using (message_id) cross join clock
         cross join lateral (
-            select e.kind from case_events e
-            where e.customer_id = m.customer_id and e.data ->> 'plan_id' = split_part(m.about, '/', 2)
-              and e.at <= a.marked_at - clock.slack
-              and e.kind in ('plan.activated', 'plan.broken', 'plan.resumed', 'plan.completed', 'plan.cancelled',
-                             'plan.restructured')
-            order by e.entry desc limit 1
-        ) last
+            select array_agg(told.kind) as states from (
+                select e.kind, e.at < a.marked_at - clock.slack as before,
+                       row_number() over (partition by e.at < a.marked_at - clock.slack order by e.entry desc) as place
+                from case_events e
+                where e.customer_id = m.customer_id and e.data ->> 'plan_id' = split_part(m.about, '/', 2)
+                  and e.at <= a.marked_at + clock.slack
+                  and e.kind in ('plan.activated', 'plan.broken', 'plan.resumed', 'plan.completed', 'plan.cancelled',
+                                 'plan.restructured')
+            ) told
+            where not told.before or told.place = 1
+        ) stood
         where m.about like 'plan/%'
-          and not last.kind = any(case split_part(m.about, '/', 3)
+          and not stood.states && (case split_part(m.about, '/', 3)
               when 'reminder' then array['plan.activated', 'plan.resumed']
               when 'paid' then array['plan.activated', 'plan.resumed', 'plan.completed']
               when 'completed' then array['plan.completed']
               else array['plan.broken'] end)
+        """,
+    ),
+    Question(
+        "L2",
+        "the same was said of a plan twice",
+        """
+        select min(a.attempt_id::text) as subject, max(a.marked_at) as at
+        from attempts a join messages m using (message_id)
+        where m.about like 'plan/%' and a.state in ('sending', 'in_doubt', 'accepted', 'delivered')
+        group by m.about having count(*) > 1
+        """,
+    ),
+    Question(
+        "L5",
+        "thanks for an instalment were marked after its payment had been taken back",
+        """
+        select a.attempt_id::text as subject, a.marked_at as at
+        from attempts a join messages m using (message_id) cross join clock
+        where m.about like 'plan/%/paid/%' and exists (
+            select from instalments i cross join lateral (
+                select e.kind from case_events e
+                where e.customer_id = m.customer_id and e.data ->> 'plan_id' = i.plan_id::text
+                  and e.data ->> 'currency' = i.currency and (e.data ->> 'number')::int = i.number
+                  and e.kind in ('plan.instalment_covered', 'plan.instalment_uncovered')
+                  and e.at < a.marked_at - clock.slack
+                order by e.entry desc limit 1
+            ) last
+            where i.plan_id = case when m.about like 'plan/%' then split_part(m.about, '/', 2)::uuid end
+              and i.due_on::text = split_part(m.about, '/', 4) and last.kind = 'plan.instalment_uncovered')
         """,
     ),
     Question(
@@ -113,10 +146,11 @@ AGREEMENTS = (
                 where e.customer_id = m.customer_id and e.data ->> 'plan_id' = i.plan_id::text
                   and e.data ->> 'currency' = i.currency and (e.data ->> 'number')::int = i.number
                   and e.kind in ('plan.instalment_covered', 'plan.instalment_uncovered')
-                  and e.at <= a.marked_at - clock.slack
+                  and e.at < a.marked_at - clock.slack
                 order by e.entry desc limit 1
             ) last on true
-            where i.plan_id::text = split_part(m.about, '/', 2) and i.due_on::text = split_part(m.about, '/', 4))
+            where i.plan_id = case when m.about like 'plan/%' then split_part(m.about, '/', 2)::uuid end
+              and i.due_on::text = split_part(m.about, '/', 4))
         """,
     ),
     Question(
