@@ -281,6 +281,9 @@ async def test_a_dispute_about_an_account_of_the_plan_stops_its_reminder(desk, c
     await desk.settle()
     await active(clerk)
     await held(clerk, "A1")
+    (case,) = (await clerk.get("/v1/cases", customer_id="C1")).json()["items"]
+    (plan,) = (await clerk.get(f"/v1/cases/{case['case_id']}/next-action/explain")).json()["plans"]
+    assert plan["reminder"]["gate"][0]["outcome"] == "forbid", "and the explanation says so"
     await desk.move_to(local("2026-07-17T10:00"))
     assert [each for each in await post.goes_out() if "分期" in each] == []
     ((_, state, reason),) = [each for each in await post.messages() if each[0] == "plan-reminder"]
