@@ -13,7 +13,7 @@ from shared.application.limitation import ClaimOnFile
 from shared.application.permit_facts import PointOnFile
 from shared.application.plan_judging import money_on
 from shared.application.sending import RuleShelf
-from shared.application.sending_desk import Desk
+from shared.application.sending_desk import Desk, bound_by
 from shared.domain.calendar import at_local, local_date
 from shared.domain.contact_facts import Purpose
 from shared.domain.plan import Plan, PlanState
@@ -68,13 +68,14 @@ def explain_plan(
     said = shelf.repayment().plans.messages
     due_on = next(each for each in _due_days(plan) if (each - day).days == plan.remind.days)
     at = max(at_local(day, plan.remind.at, zone), now)
+    seen = bound_by(desk, {account_id for account_id, _ in plan.accounts})
     amounts: Mapping[str, int] = open_on(about.coverages, due_on)
     reminder = {
         "due_on": due_on,
         "at": at,
         "amounts": [{"currency": currency, "amount": amount} for currency, amount in sorted(amounts.items())],
         "template": said.reminder,
-        "gate": foreseen(_Reminder(said.channels), at, desk, *reached, shelf),
+        "gate": foreseen(_Reminder(said.channels), at, seen, *reached, shelf),
     }
     return answer | {"reminder": reminder}
 

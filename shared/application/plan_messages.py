@@ -30,7 +30,7 @@ _PURPOSES: Mapping[str, Purpose] = {
     "reminder": Purpose.DUE_REMINDER,
     "paid": Purpose.SERVICE,
     "completed": Purpose.SERVICE,
-    "broken": Purpose.DUNNING,  # collection goes on, and the text says so
+    "broken": Purpose.SERVICE,  # says what it means and asks for nothing; the case may be cured by then
 }
 
 
@@ -139,10 +139,9 @@ def _spoken(book: Book, customer_id: str, message: DueMessage, today: date) -> S
         return Spoken(moot="instalment not paid")
     if what in ("completed", "broken") and filed.plan.ended_on != day:
         return Spoken(moot="plan judged again")
-    overdue = {each.currency: each.overdue for each in coverages if each.overdue > 0}
     largest_first = sorted(filed.plan.debts, key=lambda each: (-each.amount, each.account_id))
     return Spoken(
-        amounts=tuple(sorted((overdue if what == "broken" else lacking).items())),
+        amounts=tuple(sorted(lacking.items())),
         day=day,
         account_ids=tuple(each.account_id for each in largest_first),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
@@ -250,7 +250,8 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Ruli
     if rules is None:
         return Drop("forbidden: no contact rules for the customer's jurisdiction")
     refused: Drop | None = None
-    seen = _seen_for(message, desk)
+    spoken = desk.spoken.get(message.message_id)
+    seen = desk if spoken is None else bound_by(desk, spoken.account_ids)
     for channel in message.channels:
         reach = next((point for point in desk.reach if point.kind in POINT_KINDS[channel]), None)
         if reach is None:
@@ -269,14 +270,11 @@ def choose(message: DueMessage, desk: Desk, rules: RuleSet | None, rulings: Ruli
     return refused or Drop("no channel left")
 
 
-def _seen_for(message: DueMessage, desk: Desk) -> Desk:
-    """The desk as the gate has to see it: what is said of some accounts is bound by the holds on the person and on
-    those, whatever else the customer is followed for."""
-    spoken = desk.spoken.get(message.message_id)
-    if spoken is None:
-        return desk
+def bound_by(desk: Desk, account_ids: Collection[str]) -> Desk:
+    """The desk as the gate has to see it for what is said of some accounts: with the holds on the person and on those,
+    whatever else the customer is followed for."""
     held = [hold for hold in desk.holds if hold.account_id is None]
-    return replace(desk, holds=held + [hold for hold in desk.account_holds if hold.account_id in spoken.account_ids])
+    return replace(desk, holds=held + [hold for hold in desk.account_holds if hold.account_id in account_ids])
 
 
 class Sourced(Protocol):

@@ -359,6 +359,14 @@ LAWFUL = {
     + about_a_plan("reminder", "2026-06-20", ("plan.instalment_covered", NUMBER_1), ("plan.cancelled", ""))
     + AT_ONCE.format("plan.instalment_covered")
     + AT_ONCE.format("plan.cancelled"),
+    "a reminder in the instant in which the payment was taken back": plan("active")
+    + about_a_plan(
+        "reminder", "2026-06-20", ("plan.instalment_covered", NUMBER_1), ("plan.instalment_uncovered", NUMBER_1)
+    )
+    + AT_ONCE.format("plan.instalment_uncovered"),
+    "thanks in the instant in which it was paid again": plan("active")
+    + about_a_plan("paid", "2026-06-20", ("plan.instalment_uncovered", NUMBER_1), ("plan.instalment_covered", NUMBER_1))
+    + AT_ONCE.format("plan.instalment_covered"),
     "that a plan is broken, in the instant in which it broke": about_a_plan("broken", "2026-05-25", ("plan.broken", ""))
     + AT_ONCE.format("plan.broken"),
     "thanks for what was taken back and paid again": plan("active")

@@ -40,6 +40,7 @@ class Stories:
         self._driver = driver
         self._bank = issuer.make_token(Role.CORE_BANKING)
         self._supervisor = issuer.make_token(Role.SUPERVISOR)
+        self._second = issuer.make_token(Role.COMPLIANCE, subject="zhao.min")
         self._numbers = itertools.count(1)
 
     async def begin(self) -> datetime:
@@ -93,8 +94,14 @@ class Stories:
         await self._driver.quiet()
         return answer.json()
 
-    async def change(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        headers = {"authorization": f"Bearer {self._supervisor}"}
+    async def approve(self, customer_id: str) -> None:
+        """A second person says yes to the only thing of the customer that waits for one."""
+        (waiting,) = (await self.read("/v1/approvals", state="pending", customer_id=customer_id))["items"]
+        decision = {"granted": True, "reason": "fits the assessment"}
+        await self.change(f"/v1/approvals/{waiting['approval_id']}/decide", decision, second=True)
+
+    async def change(self, path: str, body: dict[str, Any] | None = None, *, second: bool = False) -> Any:
+        headers = {"authorization": f"Bearer {self._second if second else self._supervisor}"}
         tag = (await self._client.get(path.rsplit("/", 1)[0], headers=headers)).headers["etag"]
         answer = await self._client.post(path, json=body, headers={**headers, "if-match": tag})
         assert answer.status_code == 200, answer.text
@@ -129,14 +136,29 @@ class Customer:
         made["data"]["customer"]["contact_points"] = points
         return await self._stories.tell(orjson.dumps(made))
 
-    async def pays(self, amount: int, payment_id: str = "P") -> str:
+    async def promises(self, amount: int, due_on: date) -> str:
+        """The path of the promise."""
+        body = {"account_id": self.account, "currency": "CNY", "amount": amount, "due_on": due_on.isoformat()}
+        made = await self._stories.create("/v1/promises", {"customer_id": self.id, "channel": "phone", **body})
+        return f"/v1/promises/{made['promise_id']}"
+
+    async def pays(
+        self,
+        amount: int,
+        payment_id: str = "P",
+        *,
+        account: str | None = None,
+        currency: str = "CNY",
+        value_date: date | None = None,
+    ) -> str:
+        """``value_date`` is today unless the payment is back-dated."""
         now = await self._stories.now()
         data = {
             "payment_id": f"{payment_id}-{self._number}",
-            "account_id": self.account,
+            "account_id": account or self.account,
             "amount": amount,
-            "currency": "CNY",
-            "value_date": now.date().isoformat(),
+            "currency": currency,
+            "value_date": (value_date or now.astimezone(CHINA).date()).isoformat(),
             "posted_at": now.isoformat(),
             "channel": "transfer",
         }
@@ -160,12 +182,46 @@ class Customer:
         data = {"from_customer_id": self.id, "into_customer_id": other.id}
         return await self._stories.tell(event("customer.merged.v1", self.id, now, data))
 
+    async def owes_on(self, account: str, currency: str, due: tuple[date, int]) -> str:
+        """Core banking reports another account of theirs."""
+        now = await self._stories.now()
+        made = orjson.loads(report(self._number, now, [due], 1))
+        made["id"] += account
+        del made["data"]["customer"]
+        made["data"] |= {"account_id": account, "currency": currency, "card_last4": "8888"}
+        return await self._stories.tell(orjson.dumps(made))
+
+    async def agrees(self, first_on: date, **more: Any) -> Plan:
+        """A plan over what they owe, 10,015.00 in five weekly instalments unless said otherwise; it is in force."""
+        asked = {
+            "customer_id": self.id,
+            "accounts": [{"account_id": self.account, "currency": "CNY"}],
+            "kind": "equal",
+            "instalments": 5,
+            "frequency": "weekly",
+            "first_on": first_on.isoformat(),
+            "shift": "none",
+        } | more
+        made = await self._stories.create("/v1/plans", asked)
+        if made["state"] == "proposed":
+            await self._stories.approve(self.id)
+        plan = Plan(self._stories, made["plan_id"])
+        today = (await self._stories.now()).astimezone(CHINA).date()
+        contents = ["debt", "repayment", "charges", "no_new_card", "duties", "other"]
+        signed = {"agreed_on": today.isoformat(), "form": "written", "contents": contents}
+        assert (await plan.change("activate", signed))["state"] == "active"
+        return plan
+
+    async def prefers(self, from_time: str, to_time: str) -> None:
+        hours = {"customer_id": self.id, "kind": "preferred", "from_time": from_time, "to_time": to_time}
+        await self._stories.create("/v1/contact-hours", hours)
+
     async def cases(self) -> list[dict[str, Any]]:
         return list((await self._stories.read("/v1/cases", customer_id=self.id))["items"])
 
     async def messages(self) -> list[dict[str, Any]]:
         """Oldest first."""
-        return list(reversed((await self._stories.read("/v1/messages", customer_id=self.id))["items"]))
+        return list(reversed((await self._stories.read("/v1/messages", customer_id=self.id, limit="200"))["items"]))
 
     async def follow_ups(self, state: str) -> list[dict[str, Any]]:
         return list(
@@ -182,6 +238,26 @@ class Customer:
             )
             for entry in await self._stories.received(self.mobile, self.email)
         ]
+
+
+class Plan:
+    """A repayment plan."""
+
+    def __init__(self, stories: Stories, plan_id: str) -> None:
+        self._stories = stories
+        self.id = plan_id
+        self.path = f"/v1/plans/{plan_id}"
+
+    async def shown(self) -> dict[str, Any]:
+        return dict(await self._stories.read(self.path))
+
+    async def change(self, word: str, body: dict[str, Any]) -> dict[str, Any]:
+        return dict(await self._stories.change(f"{self.path}/{word}", body))
+
+    async def stands(self) -> tuple[str, list[tuple[str, int, int]]]:
+        """Its state, and of each currency how many instalments are covered and what is overdue."""
+        shown = await self.shown()
+        return shown["state"], [(each["currency"], each["covered"], each["overdue"]) for each in shown["progress"]]
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
+from shared.adapters.postgres import invariants
 from shared.adapters.rendering import Renderer
 from shared.adapters.wording import TemplateWording
 from shared.application.sending import Sender
@@ -171,11 +172,11 @@ async def test_a_broken_plan_is_told_once_and_the_ladder_goes_on(desk, clerk, po
     path = await active(clerk)
     await desk.move_to(local("2026-08-24T12:00"))
     assert (await clerk.get(path)).json()["state"] == "broken"
-    text, *_ = [each for each in await post.goes_out() if "分期协议已终止" in each]
-    assert "尚缺¥2,005.00未还" in text
-    assert len(await desk.values("select 1 from messages where step = 'plan-broken'")) == 1
+    text, *_ = [each for each in await post.goes_out() if "终止" in each]
+    assert "已于8月20日终止，还款提醒将恢复" in text
+    assert await desk.values("select purpose from messages where step = 'plan-broken'") == ["service"]
     await desk.move_to(local("2026-08-26T12:00"))
-    assert [each for each in await post.goes_out() if "分期协议已终止" in each] == []
+    assert [each for each in await post.goes_out() if "终止" in each] == []
 
 
 async def test_a_payment_that_mends_the_plan_stops_the_notice(desk, clerk, post):
@@ -223,7 +224,7 @@ async def test_a_clock_that_slept_reminds_of_what_is_still_to_come_and_of_nothin
     async with desk.deps.pool.acquire() as conn:
         await conn.execute("update business_clock set now = $1", local("2026-08-21T12:00"))
     await desk.settle()
-    assert [each for each in await post.goes_out() if "8月20日" in each] == []
+    assert [each for each in await post.goes_out() if "8月20日到期" in each] == []
 
 
 async def test_an_agreement_shortly_before_the_first_day_needs_no_reminder_of_it(desk, clerk, post):
@@ -280,6 +281,9 @@ async def test_a_dispute_about_an_account_of_the_plan_stops_its_reminder(desk, c
     await desk.settle()
     await active(clerk)
     await held(clerk, "A1")
+    (case,) = (await clerk.get("/v1/cases", customer_id="C1")).json()["items"]
+    (plan,) = (await clerk.get(f"/v1/cases/{case['case_id']}/next-action/explain")).json()["plans"]
+    assert plan["reminder"]["gate"][0]["outcome"] == "forbid", "and the explanation says so"
     await desk.move_to(local("2026-07-17T10:00"))
     assert [each for each in await post.goes_out() if "分期" in each] == []
     ((_, state, reason),) = [each for each in await post.messages() if each[0] == "plan-reminder"]
@@ -293,3 +297,17 @@ async def test_a_dispute_about_another_account_does_not(desk, clerk, post):
     await held(clerk, "A2")
     await desk.move_to(local("2026-07-17T10:00"))
     assert len([each for each in await post.goes_out() if "分期" in each]) == 1
+
+
+async def test_a_plan_that_breaks_while_its_case_is_cured_is_told_of_and_duns_nobody(desk, clerk, post):
+    path = await active(clerk)
+    await desk.move_to(local("2026-07-10T12:00"))
+    await pays(desk, "P1", "2026-07-10", 100_250)
+    assert await desk.values("select state from cases") == ["cured"]
+    await post.goes_out()
+    await desk.move_to(local("2026-09-24T12:00"))
+    assert (await clerk.get(path)).json()["state"] == "broken"
+    assert len([each for each in await post.goes_out() if "终止" in each]) == 1
+    assert await desk.values("select purpose from messages where step = 'plan-broken'") == ["service"]
+    async with desk.deps.pool.acquire() as conn:
+        assert [each for each in await invariants.check(conn) if each.law == "L5"] == []

@@ -5,6 +5,28 @@ from __future__ import annotations
 
 from shared.adapters.postgres.laws.question import Question
 
+# What the timeline says of an instalment around the mark of a message: the last before it, and all in its instant.
+# What is true in the instant alone may have come before the mark or after it, and breaks nothing.
+_TOLD = """
+    select array_agg(one.kind) filter (where one.before) as before, array_agg(one.kind) as states
+    from (
+        select e.kind, e.at < a.marked_at - clock.slack as before,
+               row_number() over (partition by e.at < a.marked_at - clock.slack order by e.entry desc) as place
+        from case_events e
+        where e.customer_id = m.customer_id and e.data ->> 'plan_id' = i.plan_id::text
+          and e.data ->> 'currency' = i.currency and (e.data ->> 'number')::int = i.number
+          and e.kind in ('plan.instalment_covered', 'plan.instalment_uncovered')
+          and e.at <= a.marked_at + clock.slack
+    ) one
+    where not one.before or one.place = 1
+"""
+_STOOD = """coalesce(
+    'plan.instalment_{so}' = any(told.before) and not 'plan.instalment_{otherwise}' = any(told.states), false)"""
+_MEANT = """
+    i.plan_id = case when m.about like 'plan/%' then split_part(m.about, '/', 2)::uuid end
+    and i.due_on::text = split_part(m.about, '/', 4)
+"""
+
 AGREEMENTS = (
     Question(
         "L7",
@@ -117,41 +139,26 @@ AGREEMENTS = (
     Question(
         "L5",
         "thanks for an instalment were marked after its payment had been taken back",
-        """
+        f"""
         select a.attempt_id::text as subject, a.marked_at as at
         from attempts a join messages m using (message_id) cross join clock
-        where m.about like 'plan/%/paid/%' and exists (
-            select from instalments i cross join lateral (
-                select e.kind from case_events e
-                where e.customer_id = m.customer_id and e.data ->> 'plan_id' = i.plan_id::text
-                  and e.data ->> 'currency' = i.currency and (e.data ->> 'number')::int = i.number
-                  and e.kind in ('plan.instalment_covered', 'plan.instalment_uncovered')
-                  and e.at < a.marked_at - clock.slack
-                order by e.entry desc limit 1
-            ) last
-            where i.plan_id = case when m.about like 'plan/%' then split_part(m.about, '/', 2)::uuid end
-              and i.due_on::text = split_part(m.about, '/', 4) and last.kind = 'plan.instalment_uncovered')
-        """,
+        where m.about like 'plan/%/paid/%' and (
+            select bool_or({_STOOD.format(so="uncovered", otherwise="covered")})
+            from instalments i cross join lateral ({_TOLD}) told
+            where {_MEANT})
+        """,  # noqa: S608 - constants only
     ),
     Question(
         "L5",
         "a reminder of an instalment was marked after that was paid",
-        """
+        f"""
         select a.attempt_id::text as subject, a.marked_at as at
         from attempts a join messages m using (message_id) cross join clock
         where m.about like 'plan/%/reminder/%' and (
-            select bool_and(coalesce(last.kind = 'plan.instalment_covered', false))
-            from instalments i left join lateral (
-                select e.kind from case_events e
-                where e.customer_id = m.customer_id and e.data ->> 'plan_id' = i.plan_id::text
-                  and e.data ->> 'currency' = i.currency and (e.data ->> 'number')::int = i.number
-                  and e.kind in ('plan.instalment_covered', 'plan.instalment_uncovered')
-                  and e.at < a.marked_at - clock.slack
-                order by e.entry desc limit 1
-            ) last on true
-            where i.plan_id = case when m.about like 'plan/%' then split_part(m.about, '/', 2)::uuid end
-              and i.due_on::text = split_part(m.about, '/', 4))
-        """,
+            select bool_and({_STOOD.format(so="covered", otherwise="uncovered")})
+            from instalments i cross join lateral ({_TOLD}) told
+            where {_MEANT})
+        """,  # noqa: S608 - constants only
     ),
     Question(
         "L9",
