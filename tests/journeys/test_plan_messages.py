@@ -12,7 +12,11 @@ from shared.adapters.postgres import invariants
 from tests.feeds import CHINA
 from tests.journeys.stories import Customer, Plan, Stories, told
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("plan messages"),
+]
 
 DUE, THANKS, BROKEN = "plan-reminder", "plan-paid", "plan-broken"
 ONE = 200_300  # a fifth of 10,015.00

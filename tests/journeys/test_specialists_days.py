@@ -20,6 +20,7 @@ from tests.conftest import Database
 from tests.journeys.generated_client import PACKAGE, Caller, generated
 from tests.services.api.people import Office, office
 
+pytestmark = pytest.mark.xdist_group("generated client")  # it is made once a process
 A1 = {"account_id": "A1", "currency": "CNY"}
 SIGNED = {"agreed_on": "2026-06-30", "form": "written"}
 
