@@ -90,7 +90,7 @@ async def get_contact_rules(
     if found is None:
         raise NotFound("There are no contact rules of this jurisdiction, or there were none.")
     asked: datetime = at or now
-    return document(request, rules_on(found, asked.date()))
+    return document(request, await asyncio.to_thread(rules_on, found, asked.date()))
 
 
 async def seen_overlay(conn: Any, overlay_id: UUID) -> tuple[str, int]:

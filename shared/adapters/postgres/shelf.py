@@ -7,6 +7,7 @@ raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -184,7 +185,8 @@ class Shelf:
         for jurisdiction, sha256, document in rows:
             known = self._rules.get(jurisdiction)
             if known is None or known.hash != sha256:
-                self._rules[jurisdiction] = parse_rules(document)
+                # Most of a second for a large pack, which the others need not wait for.
+                self._rules[jurisdiction] = await asyncio.to_thread(parse_rules, document)
 
     def policy(self, version: int | None = None) -> Policy:
         """A version of the policy, or the active one. Raises ``UnknownVersion``."""
