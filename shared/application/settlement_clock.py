@@ -17,6 +17,7 @@ from shared.application.settlement_judging import BY_CLOCK, put_settlement
 from shared.application.settlements import SettlementStore
 from shared.domain import settlement_life
 from shared.domain.calendar import local_date
+from shared.domain.settlement import SettlementState
 
 
 class SettlementClock:
@@ -45,5 +46,6 @@ async def _expire(tx: SettlementStore, book: Book, filed: SettlementOnFile, zone
     if outcome.state is not filed.settlement:
         tell(book, filed.customer_id, filed.case_id, outcome.announcements, ACTOR_CLOCK)
         put_settlement(book, replace(filed, settlement=outcome.state), zone, ACTOR_CLOCK)
-        about = About("settlement", filed.settlement.settlement_id, filed.case_id)
-        await drop_request(tx, book, about, "settlement_expired")
+        if filed.settlement.state is SettlementState.PROPOSED:  # else nobody was asked, or has answered
+            about = About("settlement", filed.settlement.settlement_id, filed.case_id)
+            await drop_request(tx, book, about, "settlement_expired")
