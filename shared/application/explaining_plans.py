@@ -11,14 +11,13 @@ from shared.application.book import Book
 from shared.application.foreseeing import foreseen
 from shared.application.limitation import ClaimOnFile
 from shared.application.permit_facts import PointOnFile
-from shared.application.plan_judging import money_on
+from shared.application.plan_judging import standing_on
 from shared.application.sending import RuleShelf
 from shared.application.sending_desk import Desk, bound_by
 from shared.domain.calendar import at_local, local_date
 from shared.domain.contact_facts import Purpose
 from shared.domain.plan import Plan, PlanState
 from shared.domain.plan_coverage import Coverage
-from shared.domain.plan_life import standing
 from shared.domain.plan_reminders import next_reminder, open_on
 
 
@@ -44,7 +43,7 @@ def plans_in_force(book: Book, customer_id: str, zone: str) -> tuple[PlanInForce
     today = local_date(book.now, zone)
     active = [filed.plan for filed in page.plans.values() if filed.plan.state is PlanState.ACTIVE]
     return tuple(
-        PlanInForce(plan, standing(plan, money_on(book, page, plan.accounts), today))
+        PlanInForce(plan, standing_on(book, plan, today))
         for plan in sorted(active, key=lambda each: (each.reckoned_at, each.plan_id))
     )
 
@@ -62,23 +61,18 @@ def explain_plan(
     answer: dict[str, Any] = {"plan_id": plan.plan_id, "state": plan.state.value, "reminder": None, "why_none": None}
     if plan.remind is None:
         return answer | {"why_none": "it was agreed without reminders"}
-    day = next_reminder(plan)
-    if day is None:
+    coming = next_reminder(plan)
+    if coming is None:
         return answer | {"why_none": "every instalment to come is paid, or was spoken of"}
     said = shelf.repayment().plans.messages
-    due_on = next(each for each in _due_days(plan) if (each - day).days == plan.remind.days)
-    at = max(at_local(day, plan.remind.at, zone), now)
+    at = max(at_local(coming.on, plan.remind.at, zone), now)
     seen = bound_by(desk, {account_id for account_id, _ in plan.accounts})
-    amounts: Mapping[str, int] = open_on(about.coverages, due_on)
+    amounts: Mapping[str, int] = open_on(about.coverages, coming.due_on)
     reminder = {
-        "due_on": due_on,
+        "due_on": coming.due_on,
         "at": at,
         "amounts": [{"currency": currency, "amount": amount} for currency, amount in sorted(amounts.items())],
         "template": said.reminder,
         "gate": foreseen(_Reminder(said.channels), at, seen, *reached, shelf),
     }
     return answer | {"reminder": reminder}
-
-
-def _due_days(plan: Plan) -> list[Any]:
-    return sorted({each.due_on for schedule in plan.schedules for each in schedule.instalments})

@@ -14,11 +14,11 @@ from shared.application.agreements import weigh
 from shared.application.book import Book, PlanOnFile
 from shared.application.clockwork import DueTimer
 from shared.application.judging import PolicyShelf, zone_of
-from shared.application.plan_judging import ACTOR_CLOCK, BY_CLOCK, money_on, put_plan, remind_of_instalments, tell
+from shared.application.plan_judging import ACTOR_CLOCK, BY_CLOCK, put_plan, remind_of_instalments, standing_on, tell
 from shared.application.plans import PlanStore
 from shared.domain.calendar import local_date
 from shared.domain.plan_dates import Shift
-from shared.domain.plan_life import cancel, fix_dates, lapses_on, standing
+from shared.domain.plan_life import cancel, fix_dates, lapses_on
 from shared.domain.plan_news import moved_news
 
 
@@ -63,8 +63,8 @@ class PlanClock:
             since = filed.looked_on if plan.terms.dates.shift is Shift.FOLLOWING else today
             fixed = fix_dates(plan, self._shelf.calendar(self._shelf.policy()), min(since, today))
             if fixed is not plan:
-                coverages = standing(fixed, money_on(book, book.agreements[customer_id], plan.accounts), today)
-                tell(book, customer_id, filed.case_id, moved_news(plan, fixed, coverages), ACTOR_CLOCK)
+                news = moved_news(plan, fixed, standing_on(book, fixed, today))
+                tell(book, customer_id, filed.case_id, news, ACTOR_CLOCK)
                 lapses = lapses_on(fixed, self._shelf.repayment().plans)
                 put_plan(book, replace(filed, plan=fixed), zone, ACTOR_CLOCK, lapses_on=lapses)
 

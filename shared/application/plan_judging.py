@@ -14,6 +14,8 @@ from shared.domain.calendar import at_local, local_date
 from shared.domain.hold import HoldKind
 from shared.domain.identity import derive
 from shared.domain.payment import Payment as Paid
+from shared.domain.plan import Plan
+from shared.domain.plan_coverage import Coverage
 from shared.domain.plan_life import judge, next_look, standing
 from shared.domain.plan_reminders import next_reminder, remind
 
@@ -53,8 +55,8 @@ def put_plan(book: Book, filed: PlanOnFile, zone: str, actor: str, *, lapses_on:
     day = lapses_on or next_look(plan, filed.looked_on)
     due_at = None if day is None else at_local(day, _MIDNIGHT, zone)
     book.changes.set_timer(plan.customer_id, PLAN_LOOK, str(plan.plan_id), due_at)
-    day = next_reminder(plan)
-    due_at = None if day is None or plan.remind is None else at_local(day, plan.remind.at, zone)
+    coming = next_reminder(plan)
+    due_at = None if coming is None or plan.remind is None else at_local(coming.on, plan.remind.at, zone)
     book.changes.set_timer(plan.customer_id, INSTALMENT_REMINDER, str(plan.plan_id), due_at)
     return filed
 
@@ -65,8 +67,7 @@ def remind_of_instalments(book: Book, customer_id: str, plan_id: UUID, zone: str
     if filed is None:
         return
     today = local_date(book.now, zone)
-    money = money_on(book, book.agreements[customer_id], filed.plan.accounts)
-    outcome = remind(filed.plan, standing(filed.plan, money, today), today)
+    outcome = remind(filed.plan, standing_on(book, filed.plan, today), today)
     if outcome.state is not filed.plan:
         tell(book, customer_id, filed.case_id, outcome.announcements, ACTOR_CLOCK)
         put_plan(book, replace(filed, plan=outcome.state), zone, ACTOR_CLOCK)
@@ -125,6 +126,11 @@ def money_on(book: Book, page: Agreements, accounts: Iterable[AccountKey]) -> li
         for p in known.values()
         if (p.account_id, p.currency) in wanted
     ]
+
+
+def standing_on(book: Book, plan: Plan, day: date) -> tuple[Coverage, ...]:
+    """How each currency of the plan stands at the end of ``day``, by the payments known here."""
+    return standing(plan, money_on(book, book.agreements[plan.customer_id], plan.accounts), day)
 
 
 def _look(book: Book, filed: PlanOnFile, zone: str, day: date, reason: str, actor: str) -> PlanOnFile:

@@ -14,15 +14,13 @@ from uuid import UUID
 from shared.application.book import Book, PlanOnFile
 from shared.application.judging import PolicyShelf, zone_of
 from shared.application.pipeline import OurEvent
-from shared.application.plan_judging import money_on
+from shared.application.plan_judging import standing_on
 from shared.application.reminding import MessageInbox, NewMessage
 from shared.application.sending_desk import Desk, DueMessage, Spoken
 from shared.domain.calendar import local_date
 from shared.domain.contact import Purpose
 from shared.domain.identity import derive
 from shared.domain.plan import PlanState
-from shared.domain.plan_coverage import Coverage
-from shared.domain.plan_life import standing
 from shared.domain.plan_reminders import covered_through, open_on
 
 _PREFIX = "plan/"
@@ -60,7 +58,8 @@ class PlanMessages:
         await tx.load_agreements(book)
         messages = []
         for event, filed in _plans(book, events):
-            covered = covered_through(self._coverages(book, event.customer_id, filed))
+            today = local_date(book.now, zone_of(book.customers[event.customer_id].time_zone, self._shelf.policy()))
+            covered = covered_through(standing_on(book, filed.plan, today))
             if filed.plan.state is PlanState.ACTIVE and covered is not None:
                 messages.append(self._message(filed, "paid", covered))
         await tx.add_messages(messages)
@@ -75,10 +74,6 @@ class PlanMessages:
                 if filed.plan.state in (PlanState.COMPLETED, PlanState.BROKEN) and filed.plan.ended_on is not None
             ]
         )
-
-    def _coverages(self, book: Book, customer_id: str, filed: PlanOnFile) -> tuple[Coverage, ...]:
-        today = local_date(book.now, zone_of(book.customers[customer_id].time_zone, self._shelf.policy()))
-        return _standing(book, customer_id, filed, today)
 
     def _message(self, filed: PlanOnFile, what: str, day: date) -> NewMessage:
         said = self._shelf.repayment().plans.messages
@@ -123,7 +118,7 @@ def _spoken(book: Book, customer_id: str, message: DueMessage, today: date) -> S
     filed = None if page is None else page.plans.get(UUID(plan_id))
     if filed is None:
         return Spoken(moot="plan gone")
-    coverages = _standing(book, customer_id, filed, today)
+    coverages = standing_on(book, filed.plan, today)
     lacking = open_on(coverages, day)
     state = filed.plan.state
     if state is PlanState.ACTIVE and any(each.broken_on is not None for each in coverages):
@@ -145,11 +140,6 @@ def _spoken(book: Book, customer_id: str, message: DueMessage, today: date) -> S
         day=day,
         account_ids=tuple(each.account_id for each in largest_first),
     )
-
-
-def _standing(book: Book, customer_id: str, filed: PlanOnFile, today: date) -> tuple[Coverage, ...]:
-    money = money_on(book, book.agreements[customer_id], filed.plan.accounts)
-    return standing(filed.plan, money, today)
 
 
 def _plans(book: Book, events: Sequence[OurEvent]) -> Iterable[tuple[OurEvent, PlanOnFile]]:

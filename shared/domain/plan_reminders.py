@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from shared.domain.announcement import Announcement
@@ -12,9 +12,17 @@ from shared.domain.plan import Plan, PlanState
 from shared.domain.plan_coverage import Coverage
 
 
-def next_reminder(plan: Plan) -> date | None:
-    """The day of the next reminder, which may be past when nobody looked: of the first instalment that was not covered
-    when the plan was last judged, and of which the customer was not told before or on the day of the agreement."""
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """On day ``on``, of what is due on ``due_on``."""
+
+    on: date
+    due_on: date
+
+
+def next_reminder(plan: Plan) -> Reminder | None:
+    """Its day may be past when nobody looked. Of the first instalment that was not covered when the plan was last
+    judged, and of which the customer was not told before or on the day of the agreement."""
     if plan.remind is None or plan.state is not PlanState.ACTIVE:
         return None
     before = timedelta(days=plan.remind.days)
@@ -24,7 +32,8 @@ def next_reminder(plan: Plan) -> date | None:
         for schedule, progress in zip(plan.schedules, plan.progress, strict=True)
         for each in schedule.instalments[progress.covered :]
     )
-    return min((due_on - before for due_on in open_days if due_on - before > told), default=None)
+    due_on = min((each for each in open_days if each - before > told), default=None)
+    return None if due_on is None else Reminder(due_on - before, due_on)
 
 
 def remind(plan: Plan, coverages: Sequence[Coverage], today: date) -> Outcome[Plan]:

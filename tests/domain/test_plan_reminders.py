@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain.plan import Plan, PlanState
 from shared.domain.plan_life import judge, standing
-from shared.domain.plan_reminders import covered_through, next_reminder, open_on, remind
+from shared.domain.plan_reminders import Reminder, covered_through, next_reminder, open_on, remind
 from tests.domain.agreements import TODAY, active, debt, pay, quoted, terms
 
 AMOUNT = 50_000
@@ -29,9 +29,9 @@ def due_days(plan: Plan) -> list[date]:
 def test_the_next_reminder_is_three_days_before_the_first_that_is_open() -> None:
     plan = four()
     first, second, *_ = due_days(plan)
-    assert next_reminder(plan) == first - timedelta(days=3)
+    assert next_reminder(plan) == Reminder(first - timedelta(days=3), first)
     paid = judge(plan, [pay("p", AMOUNT, TODAY)], TODAY, "payment.posted").state
-    assert next_reminder(paid) == second - timedelta(days=3)
+    assert next_reminder(paid) == Reminder(second - timedelta(days=3), second)
     assert next_reminder(replace(plan, state=PlanState.BROKEN)) is None
     assert next_reminder(replace(plan, remind=None)) is None, "agreed before there were reminders"
 
@@ -68,7 +68,7 @@ def test_whenever_the_clock_looks_each_day_is_named_once_in_time_and_for_what_la
             assert lacking["amount"] == asked_by_then - sum(amount for on, amount in payments if on <= today)
             named.append(due_on)
         following = next_reminder(plan)
-        assert following is None or following > today
+        assert following is None or following.on > today
     assert len(named) == len(set(named))
 
 
