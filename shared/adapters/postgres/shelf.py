@@ -7,7 +7,6 @@ raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 import asyncpg
 import yaml
 
-from shared.adapters.postgres.releases import release_packs, release_texts
+from shared.adapters.postgres.releases import read_released, release_packs, release_texts
 from shared.application.judging import UnknownVersion
 from shared.domain.calendar import BusinessCalendar, parse_calendar
 from shared.domain.contact_packs import gather
@@ -185,8 +184,7 @@ class Shelf:
         for jurisdiction, sha256, document in rows:
             known = self._rules.get(jurisdiction)
             if known is None or known.hash != sha256:
-                # Most of a second for a large pack, which the others need not wait for.
-                self._rules[jurisdiction] = await asyncio.to_thread(parse_rules, document)
+                self._rules[jurisdiction] = await read_released(document)
 
     def policy(self, version: int | None = None) -> Policy:
         """A version of the policy, or the active one. Raises ``UnknownVersion``."""
