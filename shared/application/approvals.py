@@ -13,7 +13,7 @@ from shared.application.book import Book
 from shared.application.clockwork import DueTimer
 from shared.application.debts import DebtReader
 from shared.application.editing import EditStore, Expected, open_for_edit
-from shared.application.judging import PolicyShelf
+from shared.application.judging import PolicyShelf, open_pages
 from shared.application.plan_judging import ACTOR_CLOCK, tell
 from shared.application.principal import Principal
 from shared.application.refusals import Conflict, Forbidden
@@ -146,9 +146,7 @@ class ApprovalDesk:
 
     async def tick(self, tx: ApprovalStore, book: Book, timers: Sequence[DueTimer]) -> None:
         """Nobody decided in time: the request expires, and what it was about is called off."""
-        await tx.load_cases(book)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
+        await open_pages(tx, book)
         for waiting in await tx.approvals_by_id([UUID(timer.subject) for timer in timers]):
             if waiting.customer_id not in book.customers:
                 # Its customer was merged into another, who is not locked here: it is theirs to hear.

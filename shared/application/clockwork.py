@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import structlog
 
 from shared.application.book import Book, Changes
-from shared.application.judging import BUCKET_ROLL, PolicyShelf, rejudge
+from shared.application.judging import BUCKET_ROLL, PolicyShelf, open_pages, rejudge
 from shared.application.ports import UnitOfWork
 
 AT_ONCE = 2  # transactions: while the database works for one, we think about the other
@@ -92,9 +92,7 @@ class BucketRolls:
         self.shelf = shelf
 
     async def roll(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> None:
-        await tx.load_cases(book)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
+        await open_pages(tx, book)
         due = {timer.scope: timer.due_at for timer in reversed(timers)}
         for customer_id, due_at in due.items():
             catch_up(book, customer_id, self.shelf, due_at)

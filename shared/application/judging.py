@@ -52,6 +52,21 @@ class PolicyShelf(Protocol):
     def timetable(self, version: int) -> Timetable: ...
 
 
+class Pages(Protocol):
+    async def load_cases(self, book: Book) -> None: ...
+
+    async def load_accounts(self, book: Book) -> None: ...
+
+    async def load_agreements(self, book: Book) -> None: ...
+
+
+async def open_pages(tx: Pages, book: Book) -> None:
+    """What judging reads of the customers that are locked: cases, accounts, and what they agreed to."""
+    await tx.load_cases(book)
+    await tx.load_accounts(book)
+    await tx.load_agreements(book)
+
+
 def zone_of(time_zone: str | None, policy: Policy) -> str:
     return time_zone or policy.default_zone
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from shared.application.agreements import weigh
 from shared.application.book import Book, PlanOnFile
 from shared.application.clockwork import DueTimer
-from shared.application.judging import PolicyShelf, zone_of
+from shared.application.judging import PolicyShelf, open_pages, zone_of
 from shared.application.plan_judging import ACTOR_CLOCK, BY_CLOCK, put_plan, remind_of_instalments, standing_on, tell
 from shared.application.plans import PlanStore
 from shared.domain.calendar import local_date
@@ -29,9 +29,7 @@ class PlanClock:
         self._shelf = shelf
 
     async def tick(self, tx: PlanStore, book: Book, timers: Sequence[DueTimer]) -> None:
-        await tx.load_cases(book)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
+        await open_pages(tx, book)
         for timer in timers:
             customer_id = timer.scope
             zone = zone_of(book.customers[customer_id].time_zone, self._shelf.policy())
@@ -45,9 +43,7 @@ class PlanClock:
 
     async def remind(self, tx: PlanStore, book: Book, timers: Sequence[DueTimer]) -> None:
         """An instalment is due soon."""
-        await tx.load_cases(book)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
+        await open_pages(tx, book)
         for timer in timers:
             zone = zone_of(book.customers[timer.scope].time_zone, self._shelf.policy())
             if timer.scope in book.agreements:

@@ -20,7 +20,7 @@ from shared.application.agreements import (
 from shared.application.book import Agreements, Book, PromiseOnFile
 from shared.application.clockwork import DueTimer
 from shared.application.editing import EditStore, Expected, case_of, open_customer, open_for_edit
-from shared.application.judging import PolicyShelf, zone_of
+from shared.application.judging import PolicyShelf, open_pages, zone_of
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict, FieldError, Forbidden, Invalid
 from shared.domain.calendar import local_date
@@ -127,9 +127,7 @@ class PromiseClock:
 
 
 async def _load(tx: PromiseStore, book: Book) -> None:
-    await tx.load_cases(book)
-    await tx.load_accounts(book)
-    await tx.load_agreements(book)
+    await open_pages(tx, book)
 
 
 def _made(

@@ -11,7 +11,7 @@ from shared.application.agreements import weigh
 from shared.application.approvals import About, drop_request
 from shared.application.book import Book, SettlementOnFile
 from shared.application.clockwork import DueTimer
-from shared.application.judging import PolicyShelf, zone_of
+from shared.application.judging import PolicyShelf, open_pages, zone_of
 from shared.application.plan_judging import ACTOR_CLOCK, tell
 from shared.application.settlement_judging import BY_CLOCK, put_settlement
 from shared.application.settlements import SettlementStore
@@ -27,9 +27,7 @@ class SettlementClock:
         self._shelf = shelf
 
     async def tick(self, tx: SettlementStore, book: Book, timers: Sequence[DueTimer]) -> None:
-        await tx.load_cases(book)
-        await tx.load_accounts(book)
-        await tx.load_agreements(book)
+        await open_pages(tx, book)
         for timer in timers:
             customer_id = timer.scope
             zone = zone_of(book.customers[customer_id].time_zone, self._shelf.policy())
