@@ -150,7 +150,7 @@ async def test_a_key_that_can_not_be_shipped_stops_alone_and_spins_nothing(offic
     outbox = Counting(office.pool, "one")
     async with relaying(wire, outbox=outbox) as relay:
         await until(lambda: only_left(office, [1, 2, 0]), what="all but the key's")
-        assert await office.pool.fetchval("select last_error from relay_shards where shard = $1", shard_of("C1"))
+        await until(lambda: names_an_error(office, shard_of("C1")), what="the shard's error")
         rests = relay._stopped[shard_of("C1")]["C1"]
         await until(lambda: rests_long(rests), what="a longer rest")
         outbox.asked.clear()
@@ -168,6 +168,10 @@ async def test_a_key_that_can_not_be_shipped_stops_alone_and_spins_nothing(offic
 async def only_left(office: Office, numbers: list[int]) -> bool:
     rows = await office.pool.fetch("select (payload->>'n')::int from outbox where sent_at is null order by seq")
     return [row[0] for row in rows] == numbers
+
+
+async def names_an_error(office: Office, shard: int) -> bool:
+    return bool(await office.pool.fetchval("select last_error from relay_shards where shard = $1", shard))
 
 
 async def rests_long(pause: Any) -> bool:
