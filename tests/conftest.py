@@ -54,7 +54,10 @@ def _taken(home: Path) -> TextIO:
     return lock
 
 
-hypothesis.settings.register_profile("arrears", deadline=None, print_blob=True)
+# How fast the machine is says nothing about what is tested.
+hypothesis.settings.register_profile(
+    "arrears", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("arrears")
 
 
