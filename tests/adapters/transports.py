@@ -317,10 +317,12 @@ async def lag_of(wire: OverKafka) -> AsyncIterator[LagWatch]:
 
 
 @asynccontextmanager
-async def supervised(tasks: Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]) -> AsyncIterator[Supervisor]:
-    """The tasks as a process runs them; what is under way is cut soon after the stop."""
+async def supervised(
+    tasks: Mapping[str, Callable[[asyncio.Event], Awaitable[None]]], *, grace: float = 2.0
+) -> AsyncIterator[Supervisor]:
+    """The tasks as a process runs them; what is still under way ``grace`` seconds after the stop is cut."""
     supervisor = Supervisor(
-        grace=timedelta(seconds=2), backoff=timedelta(milliseconds=50), backoff_limit=timedelta(seconds=1)
+        grace=timedelta(seconds=grace), backoff=timedelta(milliseconds=50), backoff_limit=timedelta(seconds=1)
     )
     for name, task in tasks.items():
         supervisor.add(name, task)
