@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
+from aiokafka.errors import CommitFailedError
 
 from shared.adapters.kafka.clients import KafkaClients
 from shared.adapters.kafka.pairing import committed_offsets
@@ -65,9 +66,20 @@ async def tell(clients: KafkaClients, consumer: str, offset: int) -> None:
     try:
         if known:
             member.assign(list(known))
-            await member.commit(dict.fromkeys(known, offset))
+            async with asyncio.timeout(30):
+                while not await _committed(member, dict.fromkeys(known, offset)):
+                    await asyncio.sleep(0.2)
     finally:
         await member.stop()
+
+
+async def _committed(member: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> bool:
+    """Refused while a member that had to be cut is still held to be there, until its session runs out."""
+    try:
+        await member.commit(offsets)
+    except CommitFailedError:
+        return False
+    return True
 
 
 @asynccontextmanager

@@ -200,7 +200,7 @@ async def test_what_is_handed_out_right_after_a_rebalance_is_not_dropped(office:
 
 @pytest.mark.kafka
 async def test_a_rebalance_waits_for_the_batch_under_way(office: Office, kafka: str) -> None:
-    wire = OverKafka(office, [office.consumer("planner", DELINQUENT)], kafka_settings(kafka, session_ms=3_000))
+    wire = OverKafka(office, [office.consumer("planner", DELINQUENT)], kafka_settings(kafka))
     gate = office.gates["planner", "C1", 0] = asyncio.Event()
     await office.announce(*((f"C{number}", 0) for number in range(8)))
     await wire.ship()

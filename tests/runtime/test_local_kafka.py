@@ -20,7 +20,8 @@ from shared.runtime.local_kafka import LocalKafka, free_port
 from shared.runtime.processes import alive
 from tests.kafka_broker import own_broker, shared_broker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+# Brokers are started and started again, beside whatever else the machine does.
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).parents[2]
 TOPIC = "letters"
@@ -62,7 +63,7 @@ async def write(bootstrap: str, *values: bytes, topic: str = TOPIC) -> None:
     await producer.start()
     try:
         for value in values:
-            await asyncio.wait_for(producer.send_and_wait(topic, value, key=b"C-1"), 20)
+            await asyncio.wait_for(producer.send_and_wait(topic, value, key=b"C-1"), 40)
     finally:
         await producer.stop()
 
@@ -79,7 +80,7 @@ async def read(bootstrap: str, count: int, topic: str = TOPIC, group: str = "rea
     )
     await consumer.start()
     try:
-        values = [(await asyncio.wait_for(consumer.getone(), 20)).value for _ in range(count)]
+        values = [(await asyncio.wait_for(consumer.getone(), 40)).value for _ in range(count)]
         partition = TopicPartition(topic, 0)
         await consumer.commit({partition: await consumer.position(partition)})
         return values
