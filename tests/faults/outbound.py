@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +27,8 @@ from tests.application.bank import Bank, profile, report
 from tests.conftest import Database
 from tests.services.sandbox.running import Running, running_sandbox
 
+PATIENCE = timedelta(seconds=20)  # for an answer that comes; the sandbox has to see its log on the disk first
+
 
 @dataclass
 class Outbound:
@@ -44,9 +45,10 @@ class Outbound:
         *,
         fence: int = 1,
         lease: timedelta = LEASE,
-        monotonic: Callable[[], float] = monotonic,
+        monotonic: Callable[[], float] = lambda: 0.0,
         ask_first: bool = False,
     ) -> Sender:
+        """Its send window stays open however slow the machine is, unless ``monotonic`` says otherwise."""
         wording = TemplateWording(self.bank.shelf, Renderer(), bank="示范银行", hotline="400-600-8000")
         return Sender(
             self.work,
@@ -115,6 +117,15 @@ class Outbound:
         async with self.work():
             pass  # the process has seen the new instant
 
+    async def wait_for_answers(self, seconds: float) -> None:
+        """From now on gateways wait so long; for tests in which a provider does not answer."""
+        await self.close()
+        self.gateways.update(_gateways(self.sandbox, self.clock, timedelta(seconds=seconds)))
+
+    async def close(self) -> None:
+        for gateway in self.gateways.values():
+            await gateway.aclose()
+
     async def resolve(self) -> int:
         """One round of the doubt watch, with every provider's turn come again."""
         async with self.bank.pool.acquire() as conn:
@@ -150,17 +161,22 @@ async def an_outbound(database: Database, home: Path) -> AsyncIterator[Outbound]
     bank = await Bank.open(database, home)
     clock = BusinessClock(manual=True)
     async with running_sandbox(home / "sandbox") as sandbox:
-        settings = GatewaySettings(
-            sms_url=sandbox.url,
-            smtp_port=sandbox.smtp_port,
-            sms_query_delay=timedelta(0),
-            sms_answer_timeout=timedelta(seconds=0.3),
-            smtp_answer_timeout=timedelta(seconds=0.5),
-        )
-        gateways = build_gateways(settings, clock.business_time)
+        gateways = _gateways(sandbox, clock, PATIENCE)
         outbound = Outbound(bank, bank.work.on(bank.pool, observe=clock.observe), sandbox, gateways, clock)
         await outbound.register("sender-1")
         yield outbound
-        for gateway in gateways.values():
-            await gateway.aclose()
+        await outbound.close()
     await bank.pool.close()
+
+
+def _gateways(sandbox: Running, clock: BusinessClock, patience: timedelta) -> dict[str, Gateway]:
+    settings = GatewaySettings(
+        sms_url=sandbox.url,
+        smtp_port=sandbox.smtp_port,
+        sms_query_delay=timedelta(0),
+        sms_connect_timeout=PATIENCE,
+        smtp_connect_timeout=PATIENCE,
+        sms_answer_timeout=patience,
+        smtp_answer_timeout=patience,
+    )
+    return build_gateways(settings, clock.business_time)

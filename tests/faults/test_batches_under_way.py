@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.notifier import sender as senders
 from services.notifier.sender import SenderLoop
 from shared.application.gateway import ErrorClass, GatewayFacts, Outcome, OutcomeKind, Submission
 from tests.conftest import Database
@@ -146,7 +147,8 @@ async def test_an_error_while_the_next_is_marked_does_not_lose_the_answer_for_wh
     assert len(slow.taken) == len(set(slow.taken)) == 4
 
 
-async def test_after_trouble_one_batch_at_a_time_is_tried(out: Outbound) -> None:
+async def test_after_trouble_one_batch_at_a_time_is_tried(out: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(senders._FIRST_PAUSE, ErrorClass.TRANSIENT, 60.0)
     await _planned(out, 6, "sms")
     out.gateways["sms"] = slow = SlowGateway("sms", askable=True)
     slow.answer = Outcome(OutcomeKind.NOT_SENT, error=ErrorClass.TRANSIENT)

@@ -132,6 +132,7 @@ async def test_a_text_in_doubt_counts(out: Outbound) -> None:
     await live_in(out, NEW_YORK[0], calls=2)
     await out.plan()
     await out.sandbox.turn(sms={"never_answer_next": 1})
+    await out.wait_for_answers(1.0)
     await out.loop().send_once()
     assert "unknown" in await out.contacts()
     second = await out.plan()

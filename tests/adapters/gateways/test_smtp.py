@@ -29,9 +29,8 @@ def always() -> bool:
 async def gateway_at(
     port: int, business_time: datetime | None = None, **settings: object
 ) -> AsyncIterator[SmtpGateway]:
-    gateway = SmtpGateway(
-        GatewaySettings(smtp_port=port, **{"smtp_answer_timeout": 0.3, **settings}), lambda: business_time
-    )
+    patient = {"smtp_connect_timeout": 20, "smtp_answer_timeout": 20}
+    gateway = SmtpGateway(GatewaySettings(smtp_port=port, **(patient | settings)), lambda: business_time)
     yield gateway
     await gateway.aclose()
 
@@ -84,7 +83,7 @@ async def test_refused_recipients_do_not_disturb_the_others(sandbox: Running) ->
 
 
 async def test_a_throttled_server_is_not_sent(sandbox: Running) -> None:
-    await sandbox.turn(email={"throttle_per_second": 1})
+    await sandbox.turn(email={"throttle_per_second": 0.01})
     async with gateway_at(sandbox.smtp_port) as gateway:
         outcomes = await gateway.submit([mail_to(), mail_to()], always)
     assert outcomes[1] == Outcome(OutcomeKind.NOT_SENT, ErrorClass.THROTTLED, code="451 4.7.1")
@@ -93,7 +92,7 @@ async def test_a_throttled_server_is_not_sent(sandbox: Running) -> None:
 @pytest.mark.parametrize("mode", ["hang", "close"])
 async def test_a_mail_taken_and_never_answered_is_in_doubt_and_the_next_goes_on(sandbox: Running, mode: str) -> None:
     await sandbox.turn(email={"never_answer_next": 1, "never_answer_mode": mode})
-    async with gateway_at(sandbox.smtp_port) as gateway:
+    async with gateway_at(sandbox.smtp_port, smtp_answer_timeout=1 if mode == "hang" else 20) as gateway:
         first, second = await gateway.submit([mail_to(), mail_to()], always)
         assert await gateway.query([mail_to().reference]) == {}
     assert (first.kind, second.kind) == (OutcomeKind.IN_DOUBT, OutcomeKind.ACCEPTED)
@@ -154,7 +153,9 @@ async def test_every_point_of_the_dialogue_has_its_meaning(
     extensions: tuple[str, ...], point: str, reply: bytes, kind: OutcomeKind, error: ErrorClass | None
 ) -> None:
     script = SmtpScript(extensions, **{point: reply})
-    async with serving(script) as port, gateway_at(port, smtp_connect_timeout=0.3) as gateway:
+    patience = 1 if reply == SILENCE else 20
+    waiting = {"smtp_connect_timeout": patience, "smtp_answer_timeout": patience}
+    async with serving(script) as port, gateway_at(port, **waiting) as gateway:
         [outcome] = await gateway.submit([mail_to()], always)
     assert (outcome.kind, outcome.error) == (kind, error), outcome
 
@@ -300,7 +301,7 @@ async def relay(folder: Path, security: str) -> AsyncIterator[tuple[int, Relay, 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_a_relay_that_wants_tls_and_a_password_is_satisfied(tmp_path: Path, security: str) -> None:
-    settings = {"smtp_security": security, "smtp_username": "bank", "smtp_answer_timeout": 5}
+    settings = {"smtp_security": security, "smtp_username": "bank"}
     async with relay(tmp_path, security) as (port, handler, trusted):
         async with gateway_at(port, smtp_ca_file=trusted, smtp_password="secret", **settings) as gateway:
             outcomes = await gateway.submit([mail_to(), mail_to()], always)
