@@ -64,7 +64,7 @@ async def running_sandbox(home: Path, callback_url: str | None = None) -> AsyncI
     sandbox = Sandbox(SandboxSettings(home=home, http_port=0, smtp_port=0, callback_url=callback_url))
     await sandbox.start()
     async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{sandbox.http_port}", trust_env=False, verify=False
+        base_url=f"http://127.0.0.1:{sandbox.http_port}", trust_env=False, verify=False, timeout=20
     ) as client:
         yield Running(sandbox, client)
     await sandbox.stop()

@@ -39,9 +39,9 @@ class Listener:
         writer.close()
 
     async def wait_for(self, count: int) -> list[Receipt]:
-        deadline = time.monotonic() + 5
-        while len(self.receipts) < count and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(30):
+            while len(self.receipts) < count:
+                await asyncio.sleep(0.02)
         return self.receipts
 
 
