@@ -32,6 +32,17 @@ widgets = noun_router("widgets")
 gadgets = noun_router("gadgets")
 
 
+class Gate:
+    """Where slow requests wait, what they have to write written and not committed."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+    async def pass_by(self) -> None:
+        self.reached.set()
+        await self.open.wait()
+
+
 class WidgetIn(BaseModel):
     name: ShortText
     amount: MinorUnits
@@ -55,15 +66,15 @@ async def list_widgets(caller: Reader, page: Paging, name: ShortText | None = No
 
 
 @widgets.post("", response_model=Widget, status_code=201)
-async def create_widget(body: WidgetIn, caller: Writer, deps: Deps, once: Idempotent) -> Response:
+async def create_widget(body: WidgetIn, caller: Writer, deps: Deps, once: Idempotent, request: Request) -> Response:
     async with deps.work() as tx:
         if replay := await once.replay(tx.conn):
             return replay
         if body.name == "refused":
             raise Conflict("No.", code="widget-refused")
         number = await tx.conn.fetchval("insert into widgets (name) values ($1) returning id", body.name)
-        if body.name.startswith("slow"):
-            await asyncio.sleep(0.3)
+        if body.name == "slow":
+            await request.app.state.gate.pass_by()
         answer = created(Widget(id=str(number), name=body.name, amount=body.amount), location=f"/v1/widgets/{number}")
         return await once.keep(tx.conn, answer)
 
@@ -104,7 +115,9 @@ async def get_unstorable(caller: Reader, deps: Deps) -> Json:
 def make_app(home: Path, pool=None, **settings):
     """The application and the issuer of its tokens."""
     deps = make_deps(ApiSettings(environment="development", home=home, **settings), pool or Pool(None, 1))
-    return create_app(deps, routers=(health.router, widgets, gadgets)), DevIssuer(home, audience="arrears")
+    app = create_app(deps, routers=(health.router, widgets, gadgets))
+    app.state.gate = Gate()
+    return app, DevIssuer(home, audience="arrears")
 
 
 @asynccontextmanager

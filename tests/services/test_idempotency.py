@@ -26,7 +26,7 @@ async def pool(database, owner):
 async def api(tmp_path, pool):
     app, issuer = make_app(tmp_path, pool)
     async with client_of(app, issuer.make_token(Role.COLLECTOR)) as client:
-        client.issuer = issuer
+        client.issuer, client.gate = issuer, app.state.gate
         yield client
 
 
@@ -67,11 +67,12 @@ async def test_spelling_does_not_matter_but_content_does(api, pool):
 
 async def test_while_the_first_is_running_the_second_is_told_so(api, pool):
     first = asyncio.create_task(post(api, "k1", name="slow"))
-    await asyncio.sleep(0.1)
+    await api.gate.reached.wait()
     second = await post(api, "k1", name="slow")
     assert second.status_code == 409
     assert second.json()["type"].endswith("/idempotency-key-in-use")
     assert second.headers["retry-after"] == "1"
+    api.gate.open.set()
     assert (await first).status_code == 201
     assert (await post(api, "k1", name="slow")).status_code == 201
     assert await widgets(pool) == 1
@@ -95,20 +96,22 @@ async def test_a_refusal_or_a_crash_leaves_nothing_behind(api, pool):
 
 async def test_a_client_that_hangs_up_leaves_all_or_nothing(api, pool):
     request = asyncio.create_task(post(api, "k1", name="slow"))
-    await asyncio.sleep(0.1)
+    await api.gate.reached.wait()
     request.cancel()
     await asyncio.gather(request, return_exceptions=True)
     assert await widgets(pool) == await pool.fetchval("select count(*) from idempotency_keys") == 0
+    api.gate.open.set()
     assert (await post(api, "k1", name="slow")).status_code == 201
 
 
 async def test_a_connection_cut_before_the_commit_leaves_nothing_and_says_later(api, pool, owner):
     request = asyncio.create_task(post(api, "k1", name="slow"))
-    await asyncio.sleep(0.1)
-    await owner.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
+    await api.gate.reached.wait()
+    await owner.execute(  # and wait until it is gone
+        "select pg_terminate_backend(pid, 20000) from pg_stat_activity"
         " where datname = current_database() and application_name = 'arrears' and state like 'idle in%'"
     )
+    api.gate.open.set()
     answer = await request
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
