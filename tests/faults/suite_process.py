@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import fcntl
 import json
 import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
@@ -25,13 +26,28 @@ from shared.runtime.embedded_postgres import EmbeddedPostgres
 READY_WITHIN = 60.0
 
 
+PORTS = range(32_000, 32_768)  # below those that connections are given, above those of brokers
+_OURS: list[TextIO] = []  # what keeps other test processes from our ports
+
+
 def free_port() -> int:
-    """A port that nobody takes while the suite is down between two lives: below those that connections are given."""
-    for port in itertools.count(20_000 + os.getpid() % 10_000):
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
+    """A port that nobody takes while the suite is down between two lives, other test processes included."""
+    claims = Path(tempfile.gettempdir()) / "arrears-tests-ports"
+    with suppress(FileExistsError):
+        claims.mkdir(mode=0o777)
+        claims.chmod(0o777)  # whoever else runs tests here
+    for port in PORTS:
+        with suppress(OSError), socket.socket() as listener:
+            claim = (claims / str(port)).open("a")
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                claim.close()
+                raise
+            _OURS.append(claim)
             return port
-    raise AssertionError("the loop has no end")
+    raise AssertionError("every port is taken")
 
 
 class SuiteProcess:
