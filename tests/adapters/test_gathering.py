@@ -29,7 +29,7 @@ async def till():
 
 
 async def _until_asked(till: Till, turns: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(till.turns) < turns:
             await asyncio.sleep(0)
 

@@ -151,7 +151,7 @@ def test_metrics_are_served_on_a_port_of_their_own() -> None:
     Counter("events_accepted", "Events accepted", registry=registry).inc(3)
     server = serve_metrics(port=0, registry=registry)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=20) as answer:
             assert b"events_accepted_total 3.0" in answer.read()
     finally:
         server.stop()

@@ -109,7 +109,7 @@ async def test_asking_twice_does_not_wait_for_the_grace() -> None:
     watched.add("deaf", deaf)
     asyncio.get_running_loop().call_later(0.01, watched.request_stop)
     asyncio.get_running_loop().call_later(0.02, watched.request_stop)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await watched.run(signals=False)
 
 

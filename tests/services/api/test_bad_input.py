@@ -317,7 +317,7 @@ async def _status(port: int, raw: bytes, *, cut: bool = False) -> int | None:
         await writer.drain()
         if cut:
             writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             first = await reader.readline()
     writer.close()
     return int(first.split()[1]) if first else None

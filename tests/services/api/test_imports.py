@@ -55,7 +55,7 @@ async def send_and_hang_up(core: CoreBanking, location: str, content: bytes, ann
 
 
 async def until(core: CoreBanking, condition: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await core.pool.fetchval(f"select exists (select from imports where {condition})"):
             await asyncio.sleep(0.02)
 

@@ -139,7 +139,7 @@ async def test_the_second_chunk_is_written_before_the_first_commits_unless_they_
     waiting = (
         "select count(*) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await alone.pool.fetchval(waiting) < 1 + beside or not (beside or first._over.done() or lookahead.take()):
             await asyncio.sleep(0.01)
     for _ in range(20):  # whatever is written, nothing is committed before its turn
