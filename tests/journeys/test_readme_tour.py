@@ -59,6 +59,7 @@ def tour(readme: str) -> str:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.timeout(180)  # a score of programs, one after the other, beside whatever else the machine does
 async def test_the_tour_does_what_it_says(tmp_path: Path) -> None:
     settings = LocalSettings(home=tmp_path, api_port=0, sandbox_http_port=0, sandbox_smtp_port=0, durable=False)
     async with running(settings) as suite:
