@@ -21,9 +21,7 @@ from services.together import running
 
 ROOT = Path(__file__).resolve().parents[2]
 # A reader waits three seconds; here the wait is for what they are waiting for, however slow the machine.
-UNHURRIED = (
-    'sleep() { touch "$ARREARS_HOME/asked"; while [ -e "$ARREARS_HOME/asked" ]; do command sleep 0.05; done; }\n'
-)
+UNHURRIED = 'sleep() { touch "$ARREARS_HOME/asked"; while [ -e "$ARREARS_HOME/asked" ]; do command sleep 0.2; done; }\n'
 TOKENS = 'make() { "$PYTHON" -m services.cli token --role "${3#ROLE=}"; }\n'
 
 
@@ -43,7 +41,7 @@ async def answering(home: Path, driver: Driver) -> AsyncIterator[None]:
             if (home / "asked").exists():
                 await driver.quiet()
                 (home / "asked").unlink()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
     task = asyncio.create_task(answer())
     try:
