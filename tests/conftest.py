@@ -104,7 +104,6 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.freeze()
         gc.enable()
 
 
@@ -123,6 +122,7 @@ def _patience(item: pytest.Item) -> float:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()  # not in the process that only hands tests out: its workers are among what it has made
     if not session.config.option.collectonly and any(item.get_closest_marker("kafka") for item in session.items):
         why_no_broker()  # here, because the first time fetches: no test should have to do that in its time
 
