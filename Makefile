@@ -13,6 +13,9 @@ KAFKA_HOME = $${ARREARS_HOME:-.arrears}/kafka
 # Everything started from here is a development run; a process started otherwise is in production unless told.
 export ARREARS_ENVIRONMENT ?= development
 
+# Images of containers like to set this one; here every process would compile the whole product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 WITH_KAFKA = $(if $(KAFKA),ARREARS_KAFKA_BOOTSTRAP=$(KAFKA) )
 
 .DEFAULT_GOAL := help

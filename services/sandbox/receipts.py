@@ -16,6 +16,7 @@ import msgspec
 from services.sandbox.knobs import Knobs, Panel
 from services.sandbox.ledger import Entry
 from shared.adapters.gateways.http_sms.signature import signed_headers
+from shared.runtime.authorities import authorities
 
 BATCH = 200
 WAITING_LIMIT = 500_000
@@ -75,7 +76,9 @@ class ReceiptPusher:
         return len(self._waiting)
 
     def start(self) -> None:
-        self._client = httpx.AsyncClient(timeout=5.0, trust_env=False, limits=httpx.Limits(max_connections=4))
+        self._client = httpx.AsyncClient(
+            timeout=5.0, verify=authorities(), trust_env=False, limits=httpx.Limits(max_connections=4)
+        )
         self._task = asyncio.create_task(self._run())
 
     def expect(self, entries: Iterable[Entry]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -16,26 +16,31 @@ GENERATED = "shared/adapters/postgres/migrations/versions/"
 class Module:
     path: str  # from the root of the repository, with forward slashes
     text: str
-    tree: ast.Module
 
     def at(self, node: ast.AST) -> str:
         return f"{self.path}:{getattr(node, 'lineno', 1)}"
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, filename=self.path)
 
     @property
     def nodes(self) -> Iterator[ast.AST]:
         return ast.walk(self.tree)
 
 
-@cache
 def modules(*folders: str) -> tuple[Module, ...]:
-    """Every module below ``folders``, written by hand, in order of path."""
-    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    """Every module below ``folders``, written by hand, in order of path. A tree is made when it is first looked at."""
+    return tuple(module for folder in sorted(folders) for module in _below(folder))
+
+
+@cache
+def _below(folder: str) -> tuple[Module, ...]:
     found = []
-    for path in paths:
+    for path in sorted((ROOT / folder).rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
         if not name.startswith(GENERATED):
-            text = path.read_text(encoding="utf-8")
-            found.append(Module(name, text, ast.parse(text, filename=name)))
+            found.append(Module(name, path.read_text(encoding="utf-8")))
     return tuple(found)
 
 

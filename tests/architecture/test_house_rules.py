@@ -14,6 +14,8 @@ import pytest
 
 from tests.architecture.source import ROOT, Module, dotted, modules
 
+pytestmark = pytest.mark.xdist_group("house rules")  # the trees are made once a process
+
 FILE_LIMIT = 400
 TEST_FILE_LIMIT = 500
 FUNCTION_LIMIT = 60

@@ -6,7 +6,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from shared.adapters.postgres.rule_store import RELEASE_LOCK
 from shared.application.rule_changes import compose
@@ -77,4 +80,10 @@ async def release_packs(conn: Any, packs: Sequence[tuple[Mapping[str, Any], Rule
 
 async def read_released(document: Mapping[str, Any]) -> RuleSet:
     """Beside the event loop: a large pack takes most of a second, which the others need not wait for."""
-    return await asyncio.to_thread(parse_rules, document)
+    return await asyncio.to_thread(_parsed, orjson.dumps(document))
+
+
+@lru_cache(maxsize=32)
+def _parsed(document: bytes) -> RuleSet:
+    """By the whole text, not by a hash that a row claims: several shelves of one process hold the same packs."""
+    return parse_rules(orjson.loads(document))

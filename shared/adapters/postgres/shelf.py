@@ -8,11 +8,11 @@ raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import yaml
@@ -35,6 +35,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast whe
 
 _NEWEST = "select coalesce(max(release), 0) from arrears.releases"
 
+_Parsed = TypeVar("_Parsed")
+_Files = tuple[tuple[Path, int], ...]  # and when each was changed
+
 TemplateKey = tuple[str, str, str]
 """(key, language, channel)"""
 
@@ -46,10 +49,10 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
     document that can not be read, before anything is written.
     """
     at = now or datetime.now(UTC)
-    policies = [(document, parse_policy(document)) for document in _documents(folder / "policies")]
-    calendars = [(document, parse_calendar(document)) for document in _documents(folder / "policies/calendars")]
-    templates = [each for document in _documents(folder / "templates") for each in parse_templates(document)]
-    rules = [(document, parse_rules(document)) for document in gather(_documents(folder / "rules"))]
+    policies = _shipped(folder / "policies", parse_policy)
+    calendars = _shipped(folder / "policies/calendars", parse_calendar)
+    templates = [each for _, texts in _shipped(folder / "templates", parse_templates) for each in texts]
+    rules = _packs(_files(folder / "rules"))
     await _seed_policies(conn, policies, at)
     await conn.executemany(
         "insert into arrears.calendars (name, version, document, loaded_at) values ($1, $2, $3, $4)"
@@ -70,7 +73,7 @@ async def seed_documents(dsn: str) -> None:
         await conn.close()
 
 
-async def _seed_policies(conn: Any, policies: list[tuple[Mapping[str, Any], Policy]], at: datetime) -> None:
+async def _seed_policies(conn: Any, policies: Sequence[tuple[Mapping[str, Any], Policy]], at: datetime) -> None:
     if await conn.fetchval("select exists (select from arrears.policies)"):
         return
     newest = max(policy.version for _, policy in policies)
@@ -90,14 +93,31 @@ def _seed_state(policy: Policy, newest: int) -> str:
     return "active" if policy.version == newest else "retired"
 
 
-def _documents(folder: Path) -> list[Mapping[str, Any]]:
-    return [_document(path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yaml"))]
+def _shipped(
+    folder: Path, parse: Callable[[Mapping[str, Any]], _Parsed]
+) -> Sequence[tuple[Mapping[str, Any], _Parsed]]:
+    """The documents of a folder and what ``parse`` makes of each."""
+    return _read(_files(folder), parse)
 
 
-@lru_cache(maxsize=256)
-def _document(path: Path, _changed_at: int) -> Mapping[str, Any]:
-    """A file's document, read once for as long as the file is not changed; the packs are long."""
-    document: Mapping[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe one
+def _files(folder: Path) -> _Files:
+    return tuple((path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yaml")))
+
+
+@lru_cache(maxsize=32)
+def _read(files: _Files, parse: Callable[[Mapping[str, Any]], Any]) -> Sequence[tuple[Mapping[str, Any], Any]]:
+    """Read and parsed once for as long as no file is changed; so are the packs, which are long."""
+    return tuple((document, parse(document)) for document in map(_document, files))
+
+
+@lru_cache(maxsize=8)
+def _packs(files: _Files) -> Sequence[tuple[Mapping[str, Any], RuleSet]]:
+    return tuple((document, parse_rules(document)) for document in gather(map(_document, files)))
+
+
+def _document(file: tuple[Path, int]) -> Mapping[str, Any]:
+    text = file[0].read_text(encoding="utf-8")
+    document: Mapping[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe one
     return document
 
 
@@ -213,12 +233,15 @@ class Shelf:
 
     def repayment(self) -> RepaymentPolicy:
         """The repayment policy that ships with this version."""
-        return max(map(parse_repayment, _documents(SEEDS / "policies/repayment")), key=lambda each: each.version)
+        policies = _shipped(SEEDS / "policies/repayment", parse_repayment)
+        return max((each for _, each in policies), key=lambda each: each.version)
 
     def guide(self, currency: str) -> Guide | None:
         """The newest guide figures that ship with this version for households in ``currency``."""
-        guides = map(parse_guide, _documents(SEEDS / "policies/affordability"))
-        return max((each for each in guides if each.currency == currency), key=lambda each: each.version, default=None)
+        guides = _shipped(SEEDS / "policies/affordability", parse_guide)
+        return max(
+            (each for _, each in guides if each.currency == currency), key=lambda each: each.version, default=None
+        )
 
     def rules(self, jurisdiction: str) -> RuleSet | None:
         """The contact rules in force in a jurisdiction (ISO 3166 code), the changes that wait for their date included;

@@ -32,6 +32,7 @@ from shared.application.gateway import (
     Receipt,
     Submission,
 )
+from shared.runtime.authorities import authorities
 
 MAX_RETRY_AFTER = 86_400
 MAX_CALLBACK = 4 * 1024 * 1024
@@ -83,6 +84,7 @@ class HttpSmsGateway:
             base_url=settings.sms_url,
             transport=httpx.AsyncHTTPTransport(
                 retries=0,
+                verify=authorities(),
                 trust_env=False,
                 # One above the facts' concurrency, so that a query does not wait behind submissions.
                 limits=httpx.Limits(max_connections=settings.sms_concurrency + 1, keepalive_expiry=KEEP_ALIVE_SECONDS),
