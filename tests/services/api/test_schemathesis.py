@@ -99,3 +99,10 @@ def test_what_is_answered_is_what_the_document_says(case: Case, target: Target) 
     name = case.operation.definition.raw["operationId"]
     excluded = [checks.negative_data_rejection] if name in TAKES_ANYTHING or only_a_header_is_wrong(case) else []
     case.call_and_validate(base_url=target.office.url, headers=target.headers, checks=CHECKS, excluded_checks=excluded)
+
+
+def test_each_operation_is_a_test_of_its_own(request: pytest.FixtureRequest) -> None:
+    """By its node id: of those that share one, pytest-xdist runs one for all."""
+    attacked = [item for item in request.session.items if hasattr(item, "operation_label")]
+    assert len(attacked) == len(list(schema.get_all_operations()))
+    assert len({item.nodeid for item in attacked}) == len(attacked)
