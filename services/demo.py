@@ -26,14 +26,14 @@ LONGEST_WAIT = 120.0  # seconds for one instant to become quiet
 _BUSY = """
 select (select count(*) from outbox where sent_at is null and $2)
      + (select count(*) from timers where due_at <= $1 and $2)
-     + (select count(*) from messages where state in ('planned', 'deferred') and not_before <= $1)
+     + (select count(*) from messages where waits_until <= $1)
      + (select count(*) from attempts where state = 'sending' or (state = 'in_doubt' and gateway = any($3::text[])))
      + (select count(*) from parked where state = 'parked')
 """
 _NEWEST = "select coalesce(max(seq), 0) from outbox"
 _NEXT = """
 select least((select min(due_at) from timers where due_at > $1),
-             (select min(not_before) from messages where state in ('planned', 'deferred') and not_before > $1))
+             (select min(waits_until) from messages where waits_until > $1))
 """
 
 

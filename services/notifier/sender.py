@@ -1,7 +1,8 @@
 """The sender's loop: mark a batch, hand it over gateway by gateway, record what came of it; and keep watch over doubts.
 
-While one batch is on its way the next is marked, so that database and gateway are not idle by turns. What is marked is
-handed over at once, never queued: a gateway gets no more marks while what it has in hand fills it. A route that says it
+Several batches are under way at a time, each marked, handed over and written down by itself, so that database, gateway
+and we are not idle by turns. What is marked is handed over at once, never queued: a gateway gets no more marks than it
+has room for. A route that says it
 is throttled or broken is closed for a while (real time); its messages stay planned and the other route goes on.
 """
 
@@ -23,7 +24,7 @@ from shared.application.sending import Marked, Sender
 from shared.runtime.metrics import REGISTRY
 
 BATCH = 400  # customers a marking transaction
-UNDER_WAY = 2  # batches at once: one at the gateways, one being marked or written down
+UNDER_WAY = 3  # batches at once: while the database works for two of them, we think about the third
 log = structlog.get_logger(__name__)
 _FIRST_PAUSE = {ErrorClass.THROTTLED: 1.0, ErrorClass.TRANSIENT: 1.0, ErrorClass.ROUTE: 15.0}
 _LONGEST_PAUSE = 120.0
@@ -101,6 +102,8 @@ class SenderLoop:
         for channel, route in self.routes.items():
             route.show(channel)
         self._gates = {channel: asyncio.Semaphore(each.facts.concurrency) for channel, each in gateways.items()}
+        self._marking = 0  # batches that are being marked now
+        self._on_the_way: Tally[str] = Tally()  # by channel: marked and not answered yet
         self._in_hand: Tally[str] = Tally()  # by channel: marked and not written down yet
         self.wake = asyncio.Event()
 
@@ -119,20 +122,18 @@ class SenderLoop:
 
     async def send_all(self, stop: asyncio.Event | None = None) -> int:
         """Mark and send batches until nothing is due, or until told to stop; the number of attempts."""
-        count = 0
-        under_way: set[asyncio.Task[None]] = set()
+        count, dry = 0, False
+        under_way: set[asyncio.Task[int]] = set()
         try:
-            while stop is None or not stop.is_set():
-                marked, began = await self._mark()
-                count += len(marked)
-                if marked:
-                    under_way.add(asyncio.create_task(self._send(marked, began)))
-                elif not under_way:
-                    break
-                if not marked or len(under_way) >= self._most_under_way():
-                    under_way = await _one_less(under_way)
-            while under_way:
-                under_way = await _one_less(under_way)
+            while True:
+                going_on = not dry and (stop is None or not stop.is_set())
+                while going_on and len(under_way) < self._most_under_way():
+                    under_way.add(asyncio.create_task(self.send_once()))
+                if not under_way:
+                    return count
+                ended, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                sent = sum(task.result() for task in ended)
+                count, dry = count + sent, sent == 0
         except Exception:
             # What is at a gateway already must still be written down, or it would be a doubt.
             await asyncio.gather(*under_way, return_exceptions=True)
@@ -141,7 +142,6 @@ class SenderLoop:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
-        return count
 
     def _most_under_way(self) -> int:
         """One by one where a route is in trouble: it may have to be closed before more is marked for it."""
@@ -151,14 +151,19 @@ class SenderLoop:
         closed = [channel for channel, route in self.routes.items() if route.closed or self._is_full(channel)]
         if len(closed) == len(self.routes):
             return [], 0.0
-        marked, began = await self._sender.mark(self._batch, closed, self._in_hand)
-        self._in_hand.update(one.channel for one in marked)
+        self._marking += 1
+        try:
+            marked, began = await self._sender.mark(self._batch, closed, self._in_hand)
+        finally:
+            self._marking -= 1
+        for tally in (self._on_the_way, self._in_hand):
+            tally.update(one.channel for one in marked)
         return marked, began
 
     def _is_full(self, channel: str) -> bool:
-        """Would what is marked next have to wait for what the gateway has in hand?"""
-        in_hand = self._in_hand[channel]
-        return in_hand > 0 and in_hand + self._batch > self._gateways[channel].facts.at_once
+        """Would what is marked next have to wait for what the gateway has already, or is about to get?"""
+        ahead = self._on_the_way[channel] + self._marking * self._batch
+        return ahead > 0 and ahead + self._batch > self._gateways[channel].facts.at_once
 
     async def _send(self, marked: Sequence[Marked], began: float) -> None:
         by_channel: dict[str, list[Marked]] = {}
@@ -177,20 +182,15 @@ class SenderLoop:
             async with self._gates[channel]:
                 return await self._sender.hand_over(batch, began)
 
-        answered = await asyncio.gather(*map(one, batches))
+        try:
+            answered = await asyncio.gather(*map(one, batches))
+        finally:
+            self._on_the_way[channel] -= len(marked)
         results = [result for batch in answered for result in batch]
-        for _, outcome in results:
-            _ATTEMPTS.labels(channel, outcome.kind.value).inc()
+        for kind, number in Tally(outcome.kind for _, outcome in results).items():
+            _ATTEMPTS.labels(channel, kind.value).inc(number)
         self.routes[channel].note_all([outcome for _, outcome in results])
         await self._sender.record(results)
-
-
-async def _one_less(under_way: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait until one has ended; those that go on. Raises what it died of."""
-    ended, going_on = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-    for task in ended:
-        task.result()
-    return going_on
 
 
 async def watch_doubts(work: Any, gateways: Mapping[str, Gateway], stop: asyncio.Event, *, every: float = 1.0) -> None:

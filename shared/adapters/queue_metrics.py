@@ -60,11 +60,10 @@ select 'outbox', count(*), extract(epoch from $1 - min(at)) from arrears.outbox 
 union all
 select 'timers', count(*), extract(epoch from $1 - min(due_at)) from arrears.timers where due_at <= $1
 union all
-select 'messages', count(*), extract(epoch from $1 - min(not_before)) from arrears.messages
-where state in ('planned', 'deferred') and not_before <= $1
+select 'messages', count(*), extract(epoch from $1 - min(waits_until)) from arrears.messages where waits_until <= $1
 union all
 select 'messages_waiting', count(*), extract(epoch from $1 - min(created_at)) from arrears.messages
-where state in ('planned', 'deferred') and not_before > $1
+where waits_until > $1
 union all
 select 'attempts_' || state, count(*), extract(epoch from clock_timestamp() - min(marked_real)) from arrears.attempts
 where state in ('sending', 'in_doubt') group by state

@@ -18,7 +18,8 @@ from shared.application.book import Book, Changes
 from shared.application.judging import BUCKET_ROLL, PolicyShelf, open_pages, rejudge
 from shared.application.ports import UnitOfWork
 
-AT_ONCE = 2  # transactions: while the database works for one, we think about the other
+AT_ONCE = 3  # transactions: while the database works for two of them, we think about the third
+AHEAD = 8  # transactions' customers that one look finds, so that none waits for the others to end
 EVERYBODY = "*"  # the scope of timers that belong to no customer
 log = structlog.get_logger(__name__)
 
@@ -41,11 +42,15 @@ TimerTable = Mapping[str, TimerUseCase]
 
 
 async def run_due(work: UnitOfWork, table: TimerTable, limit: int) -> int:
-    """Run the due timers of at most ``AT_ONCE`` times ``limit`` customers, ``limit`` a transaction, those at the same
-    time; the number of timers that ran."""
-    customers = await _due_customers(work, AT_ONCE * limit)
-    parts = [customers[at : at + limit] for at in range(0, len(customers), limit)]
-    return sum(await asyncio.gather(*(_run_part(work, table, part) for part in parts)))
+    """Run the due timers of at most ``AHEAD`` times ``limit`` customers, ``limit`` a transaction, ``AT_ONCE`` of these
+    at a time; the number of timers that ran."""
+    customers = await _due_customers(work, AHEAD * limit)
+    parts = iter([customers[at : at + limit] for at in range(0, len(customers), limit)])
+
+    async def work_off() -> int:
+        return sum([await _run_part(work, table, part) for part in parts])
+
+    return sum(await asyncio.gather(*(work_off() for _ in range(AT_ONCE))))
 
 
 async def _run_part(work: UnitOfWork, table: TimerTable, customers: Sequence[str]) -> int:

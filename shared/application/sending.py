@@ -8,8 +8,9 @@ doubt*.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -76,14 +77,25 @@ class SendingChanges:
     waiting: list[tuple[DueMessage, Wait, dict[str, Any]]] = field(default_factory=list)
     dropped: list[tuple[DueMessage, Drop, dict[str, Any] | None]] = field(default_factory=list)
     marked: Counter[str] = field(default_factory=Counter)  # by channel
-    in_hand: Mapping[str, int] = field(default_factory=dict)  # by channel, marked before and not written down yet
+
+
+@dataclass(eq=False, slots=True)
+class Batch:
+    """What is marked in one transaction. ``closed``: channels that take nothing now. ``in_hand``: by channel, what this
+    process has marked before and not written down yet, as it is now."""
+
+    closed: Sequence[str]
+    in_hand: Mapping[str, int]
+    changes: SendingChanges = field(default_factory=SendingChanges)
 
 
 class SendingStore(AgreementReader, Protocol):
     @property
     def now(self) -> datetime: ...
 
-    async def claim_due_messages(self, book: Book, limit: int, closed: Sequence[str]) -> None: ...
+    async def claim_due_messages(
+        self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = ()
+    ) -> None: ...
 
     async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]: ...
 
@@ -95,7 +107,8 @@ class SendingStore(AgreementReader, Protocol):
 
 
 class Sender:
-    """One sending process. ``holder`` and ``fence`` name it on the leases it takes."""
+    """One sending process. ``holder`` and ``fence`` name it on the leases it takes. Several batches may be marked at
+    the same time, no customer in two of them."""
 
     def __init__(
         self,
@@ -122,13 +135,16 @@ class Sender:
         self._business_now = business_now
         self._lease = lease
         self._ask_first = ask_first
+        self._claiming = asyncio.Lock()
+        self._claimed: set[str] = set()  # customers for whom a batch is being marked
+        self._marking: list[Batch] = []
 
     async def mark(
         self, limit: int, closed: Sequence[str] = (), in_hand: Mapping[str, int] = NOTHING
     ) -> tuple[list[Marked], float]:
         """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began.
 
-        ``in_hand`` counts by channel what this process has marked and not written down yet."""
+        ``in_hand`` counts by channel what this process has marked and not written down yet, and is kept up to date."""
         while True:
             began = self._monotonic()
             try:
@@ -148,59 +164,65 @@ class Sender:
             await tx.postpone_messages(list(book.customers), type(error).__name__)
 
     async def _mark_together(self, limit: int, closed: Sequence[str], in_hand: Mapping[str, int]) -> list[Marked]:
-        async with self._work() as tx:
-            book = Book(tx.now)
-            await tx.claim_due_messages(book, limit, closed)
-            if not book.customers:
-                return []
-            await self._shelf.attend(tx)
-            changes, rulings = SendingChanges(in_hand=in_hand), Rulings(book.now)
-            desks = await tx.load_desks(book, self._shelf.rules)
-            await leave_out_known(tx, book, desks)  # however long ago the restore: some wait long for their turn
-            await speak_of_plans(tx, book, desks)
-            for desk in desks:
-                for message in desk.messages:
-                    self._decide(book, desk, message, rulings, changes, closed)
-            await tx.save_sending(
-                changes, holder=self._holder, fence=self._fence, lease=self._lease, gateways=self._names
-            )
-            await tx.save(book.changes)
-        return [marked for marked, *_ in changes.sending]
+        batch = Batch(closed, in_hand)
+        claimed: set[str] = set()
+        self._marking.append(batch)
+        try:
+            async with self._work() as tx:
+                book = Book(tx.now)
+                async with self._claiming:
+                    await tx.claim_due_messages(book, limit, closed, self._claimed)
+                    claimed |= book.customers.keys()
+                    self._claimed |= claimed
+                if claimed:
+                    await self._mark_claimed(tx, book, batch)
+        finally:
+            self._marking.remove(batch)
+            self._claimed -= claimed
+        return [marked for marked, *_ in batch.changes.sending]
 
-    def _decide(
-        self,
-        book: Book,
-        desk: Desk,
-        message: DueMessage,
-        rulings: Rulings,
-        changes: SendingChanges,
-        closed: Sequence[str],
-    ) -> None:
+    async def _mark_claimed(self, tx: Any, book: Book, batch: Batch) -> None:
+        await self._shelf.attend(tx)
+        rulings = Rulings(book.now)
+        desks = await tx.load_desks(book, self._shelf.rules)
+        await leave_out_known(tx, book, desks)  # however long ago the restore: some wait long for their turn
+        await speak_of_plans(tx, book, desks)
+        for desk in desks:
+            for message in desk.messages:
+                self._decide(book, desk, message, rulings, batch)
+        await tx.save_sending(
+            batch.changes, holder=self._holder, fence=self._fence, lease=self._lease, gateways=self._names
+        )
+        await tx.save(book.changes)
+
+    def _decide(self, book: Book, desk: Desk, message: DueMessage, rulings: Rulings, batch: Batch) -> None:
         rules = self._shelf.rules(desk.jurisdiction) if desk.jurisdiction else None
         verdict = choose(message, desk, rules, rulings)
         if isinstance(verdict, Go):
-            if verdict.channel in closed or self._enough(verdict.channel, changes):
+            if verdict.channel in batch.closed or self._enough(verdict.channel, batch):
                 return
-            failure = self._compose(book, desk, message, verdict, changes)
+            failure = self._compose(book, desk, message, verdict, batch.changes)
             if failure is None:
                 return
             verdict = failure
         if isinstance(verdict, Wait):
-            changes.waiting.append((message, verdict, verdict.ruling.note(None)))
+            batch.changes.waiting.append((message, verdict, verdict.ruling.note(None)))
             data = {"message_id": str(message.message_id), "until": verdict.until.isoformat(), "reason": verdict.reason}
             book.changes.record(desk.customer_id, message.case_id, "message.deferred", data, "contact rules")
         elif isinstance(verdict, Drop):
             seen = None if verdict.ruling is None else verdict.ruling.note(None)
-            changes.dropped.append((message, verdict, seen))
+            batch.changes.dropped.append((message, verdict, seen))
             word = "failed" if verdict.reason.startswith("wording") else "suppressed"
             announce_end(book.changes, desk.customer_id, message, word, reason=verdict.reason)
 
-    def _enough(self, channel: str, changes: SendingChanges) -> bool:
+    def _enough(self, channel: str, batch: Batch) -> bool:
         """A gateway that can not be asked gets no more marks than can be on the wire at once: a crash leaves every mark
         in doubt, and there nobody but a person resolves one."""
         facts = self._gateways[channel].facts
-        marked = changes.marked[channel] + changes.in_hand.get(channel, 0)
-        return facts.query_for is None and marked >= facts.at_once
+        if facts.query_for is not None:
+            return False
+        marking = sum(each.changes.marked[channel] for each in self._marking)
+        return marking + batch.in_hand.get(channel, 0) >= facts.at_once
 
     def _compose(self, book: Book, desk: Desk, message: DueMessage, go: Go, changes: SendingChanges) -> Drop | None:
         today = local_date(book.now, desk.zone or "UTC")

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from shared.adapters.codec import Envelope, decode_structured, encode_structured
 from shared.adapters.own_events import seen_as
-from shared.application.pipeline import SOURCE, Consumer, consume
+from shared.application.pipeline import SOURCE, Consumer, OurEvent, consume
 from shared.application.ports import UnitOfWork
 
+ROUND = 16  # batches; then whoever turns the wheel may look whether it is time to stop
 log = structlog.get_logger(__name__)
+
+
+class _Batch(NamedTuple):
+    seqs: list[int]
+    events: list[OurEvent]
 
 
 class InProcessRelay:
@@ -52,25 +58,39 @@ class InProcessRelay:
                 await _first(self.wake, stop, within=self._poll)
 
     async def deliver(self) -> int:
-        """One batch, oldest first; the number of rows that were delivered."""
-        async with self._pool.acquire() as conn:
-            rows = await conn.fetch(
-                "select seq, id, aggregatetype, aggregateid, type, payload::text, at from outbox"
-                " where sent_at is null order by seq limit $1",
-                self._batch,
-            )
-        if not rows:
-            return 0
+        """Oldest first, until nothing is left or ``ROUND`` batches are delivered; the number of rows that were.
+
+        The next batch is read while one is applied. What commits late, before the last row that was read, comes in the
+        next round: a customer's rows commit in their order."""
+        count, reading = 0, asyncio.create_task(self._read(after=0))
+        try:
+            for _ in range(ROUND):
+                batch = await reading
+                if not batch.events:
+                    break
+                reading = asyncio.create_task(self._read(after=batch.seqs[-1]))
+                await asyncio.gather(*(consume(self._work, consumer, batch.events) for consumer in self._consumers))
+                await self._mark_sent(batch.seqs)
+                self._delivered()
+                count += len(batch.seqs)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        return count
+
+    async def _read(self, after: int) -> _Batch:
+        rows = await self._pool.fetch(
+            "select seq, id, aggregatetype, aggregateid, type, payload::text, at from outbox"
+            " where sent_at is null and seq > $2 order by seq limit $1",
+            self._batch,
+            after,
+        )
         bodies = [(row["aggregatetype"], _travelled(row)) for row in rows]
         events = [seen_as(topic, decode_structured(body), body) for topic, body in bodies]
-        await asyncio.gather(*(consume(self._work, consumer, events) for consumer in self._consumers))
-        async with self._pool.acquire() as conn:
-            await conn.execute(
-                "update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])",
-                [row["seq"] for row in rows],
-            )
-        self._delivered()
-        return len(rows)
+        return _Batch([row["seq"] for row in rows], events)
+
+    async def _mark_sent(self, seqs: Sequence[int]) -> None:
+        await self._pool.execute("update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])", seqs)
 
 
 def _travelled(row: Any) -> bytes:

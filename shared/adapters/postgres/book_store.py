@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.session import Session
 from shared.application.book import (
     Book,
@@ -73,9 +74,9 @@ class BookTables(Session):
 
     async def _lock(self, ids: list[str]) -> Sequence[Any]:
         rows: Sequence[Any] = await self.conn.fetch(
-            f"select {_CUSTOMER} from customers where customer_id = any($1::text[])"  # noqa: S608 - constants only
+            f"select {_CUSTOMER} from customers where customer_id = any(string_to_array($1, chr(10)))"  # noqa: S608 - constants only
             " order by customer_id for no key update",
-            ids,
+            together(ids),
         )
         return rows
 

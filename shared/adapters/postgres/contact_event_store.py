@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.session import Session
 from shared.application.sending_desk import Desk, RulesInForce
 from shared.domain.contact_facts import Consent, PastContact, PreferredHours, Target
@@ -31,12 +32,13 @@ _EVENTS = """
     from contact_ledger l
     left join contact_permits p on p.permit_id = l.attempt_id
     left join contact_attempts a on a.contact_id = l.attempt_id
-    where l.customer_id = any($1::text[]) and l.local_date >= $2 and l.state <> 'released' and l.made_by <> 'message'
+    where l.customer_id = any(string_to_array($1, chr(10))) and l.local_date >= $2 and l.state <> 'released'
+      and l.made_by <> 'message'
     union all
     select a.customer_id, a.at, a.channel, a.purpose, false, a.target, a.person_id, a.point_id, a.account_ids, null,
            a.answered_by, a.connected, a.effective_talk, a.talk_seconds, a.announcement
     from contact_attempts a
-    where a.customer_id = any($1::text[]) and a.at >= $2 and not a.outbound
+    where a.customer_id = any(string_to_array($1, chr(10))) and a.at >= $2 and not a.outbound
     order by 2, 1
 """
 
@@ -45,7 +47,8 @@ _EVENTS = """
 _TEXTS = """
     select l.customer_id, l.at, l.channel, l.purpose, a.point_id
     from contact_ledger l left join attempts a on a.attempt_id = l.attempt_id
-    where l.customer_id = any($1::text[]) and l.local_date >= $2 and l.state <> 'released' and l.made_by = 'message'
+    where l.customer_id = any(string_to_array($1, chr(10))) and l.local_date >= $2 and l.state <> 'released'
+      and l.made_by = 'message'
     order by l.at, l.attempt_id
 """
 
@@ -70,7 +73,7 @@ class ContactEventTables(Session):
 
         What the sender sends is among them, of the last ``back.texts`` dates, on desks that list texts. For the others
         it is counted by day (``Desk.contacts``), which is quicker; the gate adds both up."""
-        rows = await self.conn.fetch(_EVENTS, list(person), self.now.date() - timedelta(days=back.contacts))
+        rows = await self.conn.fetch(_EVENTS, together(person), self.now.date() - timedelta(days=back.contacts))
         found: dict[str, list[PastContact]] = {}
         for row in rows:
             found.setdefault(person[row[0]] or row[0], []).append(_event(row))
@@ -85,7 +88,7 @@ class ContactEventTables(Session):
     ) -> None:
         listed = [each for each, stays in person.items() if desks[stays or each].lists_texts]
         since = self.now.date() - timedelta(days=dates)  # a day more: the person's date may be ours less one
-        for customer_id, at, channel, purpose, point_id in await self.conn.fetch(_TEXTS, listed, since):
+        for customer_id, at, channel, purpose, point_id in await self.conn.fetch(_TEXTS, together(listed), since):
             text = PastContact(at, channel, purpose, contact_point_id=None if point_id is None else str(point_id))
             found.setdefault(person[customer_id] or customer_id, []).append(text)
 
@@ -95,11 +98,11 @@ class ContactEventTables(Session):
             """
             select customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at
             from contact_hours
-            where customer_id = any($1::text[]) and withdrawn_at is null and starts_at <= $2
+            where customer_id = any(string_to_array($1, chr(10))) and withdrawn_at is null and starts_at <= $2
               and (ends_at is null or ends_at > $2)
             order by recorded_at, hours_id
             """,
-            list(desks),
+            together(desks),
             self.now,
         )
         for customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at in rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.offset_store import OffsetTables
 from shared.adapters.postgres.rows import Rows
 from shared.application.ports import InboxLine, ParkedEvent, Seen
@@ -76,10 +77,10 @@ class InboxTables(OffsetTables):
         rows = await self.conn.fetch(
             """
             select distinct customer_id from parked
-            where consumer = $1 and customer_id = any($2::text[]) and state in ('parked', 'dead')
+            where consumer = $1 and customer_id = any(string_to_array($2, chr(10))) and state in ('parked', 'dead')
             """,
             consumer,
-            list(customer_ids),
+            together(customer_ids),
         )
         return {row[0] for row in rows}
 

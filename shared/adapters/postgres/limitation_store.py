@@ -32,8 +32,8 @@ _EVENTS = """
     with owed as (select distinct account_id, customer_id from accounts where account_id = any($1::text[]))
     select o.account_id, 'demand', t.marked_at, 'message ' || t.attempt_id, true,
         coalesce(p.source = any($2::text[]), false)
-    from owed o join attempts t on t.customer_id = o.customer_id and t.state = 'delivered'
-    join messages m on m.message_id = t.message_id and m.purpose = 'dunning'
+    from owed o join messages m on m.customer_id = o.customer_id and m.purpose = 'dunning'
+    join attempts t on t.message_id = m.message_id and t.state = 'delivered'
     left join contact_points p on p.point_id = t.point_id
     union all
     select p.account_id, case when p.channel = any($3::text[]) then 'deduction' else 'part_payment' end, p.posted_at,

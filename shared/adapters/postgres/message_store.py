@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.adapters.postgres.contact_event_store import ContactEventTables
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.timer_store import TimerTables
 from shared.adapters.postgres.word_lists import listed, words_of
@@ -77,25 +78,28 @@ class MessageTables(ContactEventTables, TimerTables):
         ]
         await self.conn.execute(_PLAN, *map(list, zip(*rows, strict=True)), self.now)
 
-    async def claim_due_messages(self, book: Book, limit: int, closed: Sequence[str]) -> None:
-        """Pick customers with messages due, then lock those that nobody else holds."""
+    async def claim_due_messages(
+        self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = ()
+    ) -> None:
+        """Pick customers with messages due, but for those in ``without``; then lock those that nobody else holds."""
         rows = await self.conn.fetch(
             """
             select distinct customer_id from (
                 select customer_id from messages
-                where state in ('planned', 'deferred') and not_before <= $1 and not (channels->>0 = any($3::text[]))
-                order by not_before, customer_id limit $2
+                where waits_until <= $1 and not (channels->>0 = any($3::text[])) and not (customer_id = any($4::text[]))
+                order by waits_until, customer_id limit $2
             ) due
             """,
             self.now,
             limit,
             list(closed),
+            list(without),
         )
         if rows:
             await self.claim_customers(book, [row[0] for row in rows])
 
     async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]:
-        ids = list(book.customers)
+        ids = together(book.customers)
         desks = {
             page.customer_id: Desk(
                 page.customer_id,
@@ -114,13 +118,13 @@ class MessageTables(ContactEventTables, TimerTables):
         await self._load_debts(desks, ids)
         return list(desks.values())
 
-    async def _load_due(self, desks: dict[str, Desk], ids: list[str]) -> None:
+    async def _load_due(self, desks: dict[str, Desk], ids: str) -> None:
         rows = await self.conn.fetch(
             """
             select m.customer_id, m.message_id, m.case_id, m.follow_up_id, m.about, m.step, m.purpose, m.template,
                    m.channels::text, m.tries, c.state, u.name_enc
             from messages m join customers u on u.customer_id = m.customer_id left join cases c on c.case_id = m.case_id
-            where m.customer_id = any($1::text[]) and m.state in ('planned', 'deferred') and m.not_before <= $2
+            where m.customer_id = any(string_to_array($1, chr(10))) and m.waits_until <= $2
             order by m.not_before, m.created_at, m.message_id
             """,
             ids,
@@ -134,11 +138,11 @@ class MessageTables(ContactEventTables, TimerTables):
             if row[11] is not None and not desk.name:
                 desk.name = self.cipher.decrypt("customers", "name", row[0], row[11])
 
-    async def _load_reach(self, desks: dict[str, Desk], ids: list[str]) -> None:
+    async def _load_reach(self, desks: dict[str, Desk], ids: str) -> None:
         rows = await self.conn.fetch(
             """
             select customer_id, point_id, kind, source, value_enc from contact_points
-            where customer_id = any($1::text[]) and state = 'active' and kind in ('mobile', 'email')
+            where customer_id = any(string_to_array($1, chr(10))) and state = 'active' and kind in ('mobile', 'email')
             order by customer_id, position, point_id
             """,
             ids,
@@ -149,12 +153,13 @@ class MessageTables(ContactEventTables, TimerTables):
     def _opened(self, point_id: UUID, sealed: bytes) -> str:
         return self.cipher.decrypt("contact_points", "value", str(point_id), sealed)
 
-    async def _load_protection(self, desks: dict[str, Desk], ids: list[str]) -> None:
+    async def _load_protection(self, desks: dict[str, Desk], ids: str) -> None:
         """Holds on the person, or on an account they are followed for, opt-outs, and facts that still wait."""
         rows = await self.conn.fetch(
             """
             select hold_id, customer_id, account_id, kind, reason, placed_at, ends_at, released_at
-            from holds where customer_id = any($1::text[]) and released_at is null and (ends_at is null or ends_at > $2)
+            from holds where customer_id = any(string_to_array($1, chr(10))) and released_at is null
+              and (ends_at is null or ends_at > $2)
             """,
             ids,
             self.now,
@@ -162,29 +167,33 @@ class MessageTables(ContactEventTables, TimerTables):
         for row in rows:
             desks[row[1]].holds.append(Hold(str(row[0]), row[1], row[2], HoldKind(row[3]), *row[4:]))
         outs = await self.conn.fetch(
-            "select customer_id, channel from preferences where customer_id = any($1::text[]) and opted_out", ids
+            "select customer_id, channel from preferences"
+            " where customer_id = any(string_to_array($1, chr(10))) and opted_out",
+            ids,
         )
         for row in outs:
             desks[row[0]].opted_out.add(row[1])
         waiting = await self.conn.fetch(
             "select distinct customer_id from parked"
-            " where consumer = 'intake' and customer_id = any($1::text[]) and state in ('parked', 'dead')",
+            " where consumer = 'intake' and state in ('parked', 'dead')"
+            " and customer_id = any(string_to_array($1, chr(10)))",
             ids,
         )
         for row in waiting:
             desks[row[0]].facts_pending = True
 
-    async def _load_contacts(self, desks: dict[str, Desk], ids: list[str], rules: RulesInForce) -> None:
+    async def _load_contacts(self, desks: dict[str, Desk], ids: str, rules: RulesInForce) -> None:
         """The contacts of the person, under whatever customer ids they were made before mergers."""
-        person = {**dict.fromkeys(ids, ""), **await self._merged_into(ids)}
+        person = {**dict.fromkeys(desks, ""), **await self._merged_into(ids)}
         back = self.list_texts(desks, rules)
         rows = await self.conn.fetch(
             """
             select customer_id, local_date, channel, count(*), max(at) from contact_ledger
-            where customer_id = any($1::text[]) and local_date >= $2 and state <> 'released' and made_by = 'message'
+            where customer_id = any(string_to_array($1, chr(10))) and local_date >= $2 and state <> 'released'
+              and made_by = 'message'
             group by customer_id, local_date, channel
             """,
-            list(person),
+            together(person),
             self.now.date() - timedelta(days=1),
         )
         for row in rows:
@@ -196,12 +205,13 @@ class MessageTables(ContactEventTables, TimerTables):
             desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
         await self.load_contact_events(desks, person, back)
 
-    async def _merged_into(self, ids: list[str]) -> dict[str, str]:
+    async def _merged_into(self, ids: str) -> dict[str, str]:
         """Customers that were merged away into ``ids``, directly or by way of others, and who they are now."""
         rows = await self.conn.fetch(
             """
             with recursive person as (
-                select customer_id, merged_into as stays from customers where merged_into = any($1::text[])
+                select customer_id, merged_into as stays from customers
+                where merged_into = any(string_to_array($1, chr(10)))
                 union
                 select c.customer_id, p.stays from customers c join person p on c.merged_into = p.customer_id
             )
@@ -211,12 +221,12 @@ class MessageTables(ContactEventTables, TimerTables):
         )
         return {row[0]: row[1] for row in rows}
 
-    async def _load_debts(self, desks: dict[str, Desk], ids: list[str]) -> None:
+    async def _load_debts(self, desks: dict[str, Desk], ids: str) -> None:
         """The accounts that may be spoken of: not those that a hold on the account itself takes out."""
         rows = await self.conn.fetch(
             """
             select customer_id, account_id, card_last4, currency, past_due, oldest_due, bucket
-            from accounts a where customer_id = any($1::text[]) and status <> 'closed'
+            from accounts a where customer_id = any(string_to_array($1, chr(10))) and status <> 'closed'
             order by customer_id, oldest_due nulls last, past_due desc, account_id
             """,
             ids,
@@ -303,7 +313,7 @@ class MessageTables(ContactEventTables, TimerTables):
             """
             update messages set state = 'deferred', not_before = $2 + interval '5 minutes', reason = $3,
                 updated_at = $2, row_version = row_version + 1
-            where customer_id = any($1::text[]) and state in ('planned', 'deferred') and not_before <= $2
+            where customer_id = any($1::text[]) and waits_until <= $2
             """,
             list(customer_ids),
             self.now,

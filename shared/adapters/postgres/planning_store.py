@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.rows import Rows
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book
@@ -67,9 +68,9 @@ class PlanningTables(Session):
             select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
                    c.reopenings, c.ended_at, c.end_reason
             from customers u join cases c on c.customer_id = u.customer_id and c.ordinal = u.cases_opened
-            where u.customer_id = any($1::text[])
+            where u.customer_id = any(string_to_array($1, chr(10)))
             """,
-            ids,
+            together(ids),
         )
         files = {row[1]: CaseFile(Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:])) for row in cases}
         by_case = {file.case.case_id: file for file in files.values()}
@@ -103,7 +104,7 @@ class PlanningTables(Session):
             """
             select h.customer_id, h.placed_at, least(h.ends_at, h.released_at), h.kind, h.hold_id
             from holds h
-            where h.customer_id = any($1::text[]) and h.kind = any($2::text[])
+            where h.customer_id = any(string_to_array($1, chr(10))) and h.kind = any($2::text[])
               and (h.account_id is null or not exists (
                     select 1 from accounts a
                     where a.customer_id = h.customer_id and a.account_id <> h.account_id
@@ -114,7 +115,7 @@ class PlanningTables(Session):
                           and other.kind = any($2::text[])
                       )))
             """,
-            list(files),
+            together(files),
             _STOPPING,
         )
         for row in rows:
@@ -122,9 +123,9 @@ class PlanningTables(Session):
 
     async def _load_waiting(self, files: dict[str, CaseFile]) -> None:
         rows = await self.conn.fetch(
-            "select customer_id, at, until from ladder_waits where customer_id = any($1::text[])"
+            "select customer_id, at, until from ladder_waits where customer_id = any(string_to_array($1, chr(10)))"
             " order by customer_id, seq",
-            list(files),
+            together(files),
         )
         waits: dict[str, list[Wait]] = {}
         for row in rows:

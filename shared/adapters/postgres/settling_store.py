@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.session import Session
 from shared.adapters.postgres.word_lists import words_of
@@ -19,8 +20,9 @@ class SettlingTables(Session):
     async def hold_customers(self, customer_ids: Iterable[str]) -> None:
         """Lock as ``lock_customers`` does, for who does not look at their pages."""
         await self.conn.execute(
-            "select from customers where customer_id = any($1::text[]) order by customer_id for no key update",
-            sorted(set(customer_ids)),
+            "select from customers where customer_id = any(string_to_array($1, chr(10)))"
+            " order by customer_id for no key update",
+            together(set(customer_ids)),
         )
 
     async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from shared.adapters.postgres.keys import together
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book, CustomerPage
 from shared.application.clockwork import DueTimer
@@ -27,9 +28,10 @@ class TimerTables(Session):
         rows = await self.conn.fetch(
             """
             select customer_id, core_version, language, time_zone, jurisdiction, segment, merged_into, cases_opened
-            from customers where customer_id = any($1::text[]) order by customer_id for no key update skip locked
+            from customers where customer_id = any(string_to_array($1, chr(10))) order by customer_id
+            for no key update skip locked
             """,
-            list(customer_ids),
+            together(customer_ids),
         )
         for row in rows:
             book.customers[row[0]] = CustomerPage(*row)
@@ -38,12 +40,12 @@ class TimerTables(Session):
         rows = await self.conn.fetch(
             """
             with taken as (
-                delete from timers where scope = any($1::text[]) and due_at <= $2
+                delete from timers where scope = any(string_to_array($1, chr(10))) and due_at <= $2
                 returning scope, kind, subject, due_at, rank
             )
             select scope, kind, subject, due_at from taken order by due_at, rank, scope, subject
             """,
-            list(scopes),
+            together(scopes),
             self.now,
         )
         return [DueTimer(*row) for row in rows]
@@ -51,8 +53,8 @@ class TimerTables(Session):
     async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]:
         rows = await self.conn.fetch(
             "select scope, min(due_at) from timers"
-            " where scope = any($1::text[]) and kind = 'bucket_roll' and due_at <= $2 group by scope",
-            list(customer_ids),
+            " where scope = any(string_to_array($1, chr(10))) and kind = 'bucket_roll' and due_at <= $2 group by scope",
+            together(customer_ids),
             self.now,
         )
         return {row[0]: row[1] for row in rows}

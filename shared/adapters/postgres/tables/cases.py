@@ -95,14 +95,14 @@ class NoteRow(Table, table=True):
 
 
 class FollowUpRow(Table, table=True):
-    """One step of a ladder on one anchor: the identity is (case, policy version, step, anchor)."""
+    """One step of a ladder on one anchor. Its id is made of its identity, (case, policy version, step, anchor), and of
+    nothing else; the key is the guard against a second one."""
 
     __tablename__ = "follow_ups"
     __table_args__ = (
         one_of("state", "planned", "deferred", "issued", "done", "failed", "suppressed", "passed_over", "cancelled"),
         one_of("kind", "message", "call", "visit", "letter", "legal"),
-        UniqueConstraint("case_id", "policy_version", "step", "anchor"),
-        Index(None, "customer_id"),
+        Index(None, "case_id"),
         Index(None, "due_at"),
         Index("ix_follow_ups_coming", "due_at", postgresql_where=text("state in ('planned', 'deferred')")),
     )

@@ -96,6 +96,14 @@ def instant(*, null: bool = False, default: str | None = None) -> Any:
     return _column(_DateTime(timezone=True), null=null, pk=False, default=default)
 
 
+def derived(sa_type: Any, expression: str) -> Any:
+    """What follows from the row's other columns, kept with it to be indexed. ``expression`` is written as the server
+    writes it, so that a difference between tables and migrations is seen."""
+    from sqlalchemy import Computed
+
+    return Field(default=None, sa_type=sa_type, nullable=True, sa_column_args=[Computed(expression, persisted=True)])
+
+
 def clock() -> Any:
     """A local time of day."""
     return _column(_Time, null=False, pk=False, default=None)

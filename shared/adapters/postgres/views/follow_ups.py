@@ -47,7 +47,7 @@ async def list_follow_ups(
     where = Where().sees_case("c", scope)
     where.matching(
         f__case_id=wanted.case_id,
-        f__customer_id=wanted.customer_id,
+        c__customer_id=wanted.customer_id,
         f__state=wanted.state,
         f__kind=wanted.kind,
         f__step=wanted.step,

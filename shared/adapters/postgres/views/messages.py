@@ -55,6 +55,7 @@ async def list_messages(
     where.matching(
         m__customer_id=wanted.customer_id, m__case_id=wanted.case_id, m__state=wanted.state, m__purpose=wanted.purpose
     )
+    where.given("m.attention = {}", wanted.state if wanted.state in ("in_doubt", "failed") else None)  # has an index
     where.given("coalesce(m.channel, m.channels->>0) = {}", wanted.channel)
     where.given("m.created_at >= {}", wanted.created_from).given("m.created_at < {}", wanted.created_to)
     keys = ("m.created_at", "m.message_id")

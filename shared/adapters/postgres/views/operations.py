@@ -43,9 +43,9 @@ _MEASUREMENTS: dict[str, str] = {
         select 'timers due', count(*), (select now from clock) - min(due_at), null::bigint, null
         from timers where due_at <= (select now from clock)""",
     "messages": """
-        select case when not_before > (select now from clock) then 'messages waiting' else 'messages due' end,
-               count(*), (select now from clock) - min(not_before), null::bigint, max(reason)
-        from messages where state in ('planned', 'deferred') group by 1""",
+        select case when waits_until > (select now from clock) then 'messages waiting' else 'messages due' end,
+               count(*), (select now from clock) - min(waits_until), null::bigint, max(reason)
+        from messages where waits_until is not null group by 1""",
     "attempts": """
         select 'attempts ' || replace(state, '_', ' '), count(*), clock_timestamp() - min(marked_real),
                null::bigint, max(code)

@@ -1,0 +1,14 @@
+"""Many keys as one argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def together(keys: Iterable[str]) -> str:
+    """Ids of ours or of core banking, for ``any(string_to_array($1, chr(10)))``.
+
+    The driver spends 0.4 us on each text of an array, most of it on the question whether it is an array itself, and a
+    batch asks ten tables about the same hundreds of customers. No id has a line feed in it: intake takes none that is
+    not printable."""
+    return "\n".join(keys)
