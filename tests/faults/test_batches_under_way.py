@@ -1,4 +1,4 @@
-"""While one batch is at the gateways the next is marked: what that must never lead to."""
+"""Several batches are under way at a time: what that must never lead to."""
 
 from __future__ import annotations
 
@@ -85,6 +85,15 @@ async def test_the_next_batch_is_marked_while_one_is_at_the_gateway_and_each_is_
     assert await sending == 7
     assert await _states(out) == {"accepted": 7}
     assert len(slow.taken) == len(set(slow.taken)) == 7
+
+
+async def test_batches_marked_at_the_same_time_share_no_customer_and_each_finds_some(out: Outbound) -> None:
+    await _planned(out, 7, "sms")
+    sender = out.sender()
+    marks = await asyncio.gather(*(sender.mark(3) for _ in range(3)))
+    customers = [one.customer_id for marked, _ in marks for one in marked]
+    assert sorted(len(marked) for marked, _ in marks) == [1, 3, 3]
+    assert len(set(customers)) == 7
 
 
 async def test_a_gateway_that_can_not_be_asked_never_holds_more_than_fits_on_the_wire(out: Outbound) -> None:
