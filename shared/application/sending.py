@@ -146,39 +146,40 @@ class Sender:
 
         ``in_hand`` counts by channel what this process has marked and not written down yet, and is kept up to date."""
         while True:
-            began = self._monotonic()
+            began, claimed = self._monotonic(), set[str]()
             try:
-                return await self._mark_together(limit, closed, in_hand), began
+                return await self._mark_together(limit, closed, in_hand, claimed), began
             except Exception as error:
                 log.exception("sending.mark_failed", limit=limit)
                 if limit == 1:
-                    await self._postpone_first(closed, error)
+                    await self._postpone(claimed, error)
                     return [], began
             limit //= 2  # one customer's trouble must not stop the others' messages: leave the second half for later
 
-    async def _postpone_first(self, closed: Sequence[str], error: Exception) -> None:
-        """The first customer in line can not be handled: let the others pass, and let people see why."""
+    async def _postpone(self, customers: Collection[str], error: Exception) -> None:
+        """A customer can not be handled: let the others pass, and let people see why."""
         async with self._work() as tx:
-            book = Book(tx.now)
-            await tx.claim_due_messages(book, 1, closed)
-            await tx.postpone_messages(list(book.customers), type(error).__name__)
+            await tx.hold_customers(customers)
+            await tx.postpone_messages(list(customers), type(error).__name__)
 
-    async def _mark_together(self, limit: int, closed: Sequence[str], in_hand: Mapping[str, int]) -> list[Marked]:
+    async def _mark_together(
+        self, limit: int, closed: Sequence[str], in_hand: Mapping[str, int], claimed: set[str]
+    ) -> list[Marked]:
+        """``claimed`` is filled with the customers of the batch."""
         batch = Batch(closed, in_hand)
-        claimed: set[str] = set()
         self._marking.append(batch)
         try:
             async with self._work() as tx:
                 book = Book(tx.now)
                 async with self._claiming:
                     await tx.claim_due_messages(book, limit, closed, self._claimed)
-                    claimed |= book.customers.keys()
-                    self._claimed |= claimed
+                    claimed.update(book.customers)
+                    self._claimed.update(claimed)
                 if claimed:
                     await self._mark_claimed(tx, book, batch)
         finally:
             self._marking.remove(batch)
-            self._claimed -= claimed
+            self._claimed.difference_update(claimed)
         return [marked for marked, *_ in batch.changes.sending]
 
     async def _mark_claimed(self, tx: Any, book: Book, batch: Batch) -> None:

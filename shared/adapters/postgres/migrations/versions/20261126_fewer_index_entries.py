@@ -1,5 +1,6 @@
-"""A message that is done, a contact that is counted and a follow-up that moves enter fewer indexes. Writes the tables of
-messages and of the contact ledger anew, under a lock: stop the notifiers first.
+"""A message that is done, a contact that is counted and a follow-up that moves enter fewer indexes. Two kept columns
+are added to the messages, which writes their table anew under a lock; nothing was released before it, and no later
+migration may.
 
 Revision: d2a90c5b17e4
 After: 8c41d7f0b3a6
