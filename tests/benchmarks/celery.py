@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -129,8 +130,7 @@ async def _worker(broker: str, dsn: str) -> AsyncIterator[Any]:
     """The module of the tasks, with a worker running them: the default pool, a process for each processor."""
     os.environ |= {"BENCH_BROKER": broker, "BENCH_DSN": _keyed(dsn)}
     sys.modules.pop("tests.benchmarks.celery_worker", None)
-    from tests.benchmarks import celery_worker as tasks  # needs what may not be installed, and the broker's address
-
+    tasks = import_module("tests.benchmarks.celery_worker")  # needs what may not be installed, and this round's broker
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "celery", "-A", "tests.benchmarks.celery_worker", "worker", "--loglevel", "ERROR"),
         *("--queues", tasks.QUEUE, "--without-gossip", "--without-mingle", "--concurrency", str(os.cpu_count())),
