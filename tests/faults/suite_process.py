@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import httpx
 
@@ -24,10 +24,7 @@ from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 
 READY_WITHIN = 60.0
-
-
 PORTS = range(32_000, 32_768)  # below those that connections are given, above those of brokers
-_OURS: list[TextIO] = []  # what keeps other test processes from our ports
 
 
 def free_port() -> int:
@@ -38,14 +35,13 @@ def free_port() -> int:
         claims.chmod(0o777)  # whoever else runs tests here
     for port in PORTS:
         with suppress(OSError), socket.socket() as listener:
-            claim = (claims / str(port)).open("a")
+            claim = os.open(claims / str(port), os.O_CREAT | os.O_RDWR, 0o666)  # ours until this process ends
             try:
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 listener.bind(("127.0.0.1", port))
             except OSError:
-                claim.close()
+                os.close(claim)
                 raise
-            _OURS.append(claim)
             return port
     raise AssertionError("every port is taken")
 
