@@ -40,5 +40,5 @@ async def running(settings: LocalSettings) -> AsyncIterator[Suite]:
 
 
 async def _stop(supervisor: Supervisor, task: asyncio.Task[None]) -> None:
-    supervisor.request_stop()
+    supervisor.stopping.set()  # no request: after a signal that would be the second, which cuts off what is under way
     await task
