@@ -2,8 +2,8 @@
 
 Several batches are under way at a time, each marked, handed over and written down by itself, so that database, gateway
 and we are not idle by turns. What is marked is handed over at once, never queued: a gateway gets no more marks than it
-has room for. A route that says it
-is throttled or broken is closed for a while (real time); its messages stay planned and the other route goes on.
+has room for. A route that says it is throttled or broken is closed for a while (real time); its messages stay planned
+and the other route goes on.
 """
 
 from __future__ import annotations

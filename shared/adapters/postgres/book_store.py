@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.session import Session
 from shared.application.book import (
     Book,
@@ -76,7 +76,7 @@ class BookTables(Session):
         rows: Sequence[Any] = await self.conn.fetch(
             f"select {_CUSTOMER} from customers where customer_id = any(string_to_array($1, chr(10)))"  # noqa: S608 - constants only
             " order by customer_id for no key update",
-            together(ids),
+            as_lines(ids),
         )
         return rows
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.session import Session
 from shared.application.sending_desk import Desk, RulesInForce
 from shared.domain.contact_facts import Consent, PastContact, PreferredHours, Target
@@ -73,7 +73,7 @@ class ContactEventTables(Session):
 
         What the sender sends is among them, of the last ``back.texts`` dates, on desks that list texts. For the others
         it is counted by day (``Desk.contacts``), which is quicker; the gate adds both up."""
-        rows = await self.conn.fetch(_EVENTS, together(person), self.now.date() - timedelta(days=back.contacts))
+        rows = await self.conn.fetch(_EVENTS, as_lines(person), self.now.date() - timedelta(days=back.contacts))
         found: dict[str, list[PastContact]] = {}
         for row in rows:
             found.setdefault(person[row[0]] or row[0], []).append(_event(row))
@@ -88,7 +88,7 @@ class ContactEventTables(Session):
     ) -> None:
         listed = [each for each, stays in person.items() if desks[stays or each].lists_texts]
         since = self.now.date() - timedelta(days=dates)  # a day more: the person's date may be ours less one
-        for customer_id, at, channel, purpose, point_id in await self.conn.fetch(_TEXTS, together(listed), since):
+        for customer_id, at, channel, purpose, point_id in await self.conn.fetch(_TEXTS, as_lines(listed), since):
             text = PastContact(at, channel, purpose, contact_point_id=None if point_id is None else str(point_id))
             found.setdefault(person[customer_id] or customer_id, []).append(text)
 
@@ -102,7 +102,7 @@ class ContactEventTables(Session):
               and (ends_at is null or ends_at > $2)
             order by recorded_at, hours_id
             """,
-            together(desks),
+            as_lines(desks),
             self.now,
         )
         for customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at in rows:

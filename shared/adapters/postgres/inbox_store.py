@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.offset_store import OffsetTables
 from shared.adapters.postgres.rows import Rows
 from shared.application.ports import InboxLine, ParkedEvent, Seen
@@ -80,7 +80,7 @@ class InboxTables(OffsetTables):
             where consumer = $1 and customer_id = any(string_to_array($2, chr(10))) and state in ('parked', 'dead')
             """,
             consumer,
-            together(customer_ids),
+            as_lines(customer_ids),
         )
         return {row[0] for row in rows}
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.adapters.postgres.contact_event_store import ContactEventTables
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.timer_store import TimerTables
 from shared.adapters.postgres.word_lists import listed, words_of
@@ -99,7 +99,7 @@ class MessageTables(ContactEventTables, TimerTables):
             await self.claim_customers(book, [row[0] for row in rows])
 
     async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]:
-        ids = together(book.customers)
+        ids = as_lines(book.customers)
         desks = {
             page.customer_id: Desk(
                 page.customer_id,
@@ -193,7 +193,7 @@ class MessageTables(ContactEventTables, TimerTables):
               and made_by = 'message'
             group by customer_id, local_date, channel
             """,
-            together(person),
+            as_lines(person),
             self.now.date() - timedelta(days=1),
         )
         for row in rows:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import Rows
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book
@@ -70,7 +70,7 @@ class PlanningTables(Session):
             from customers u join cases c on c.customer_id = u.customer_id and c.ordinal = u.cases_opened
             where u.customer_id = any(string_to_array($1, chr(10)))
             """,
-            together(ids),
+            as_lines(ids),
         )
         files = {row[1]: CaseFile(Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:])) for row in cases}
         by_case = {file.case.case_id: file for file in files.values()}
@@ -115,7 +115,7 @@ class PlanningTables(Session):
                           and other.kind = any($2::text[])
                       )))
             """,
-            together(files),
+            as_lines(files),
             _STOPPING,
         )
         for row in rows:
@@ -125,7 +125,7 @@ class PlanningTables(Session):
         rows = await self.conn.fetch(
             "select customer_id, at, until from ladder_waits where customer_id = any(string_to_array($1, chr(10)))"
             " order by customer_id, seq",
-            together(files),
+            as_lines(files),
         )
         waits: dict[str, list[Wait]] = {}
         for row in rows:

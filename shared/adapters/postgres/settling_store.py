@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.session import Session
 from shared.adapters.postgres.word_lists import words_of
@@ -22,7 +22,7 @@ class SettlingTables(Session):
         await self.conn.execute(
             "select from customers where customer_id = any(string_to_array($1, chr(10)))"
             " order by customer_id for no key update",
-            together(set(customer_ids)),
+            as_lines(set(customer_ids)),
         )
 
     async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from shared.adapters.postgres.keys import together
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book, CustomerPage
 from shared.application.clockwork import DueTimer
@@ -31,7 +31,7 @@ class TimerTables(Session):
             from customers where customer_id = any(string_to_array($1, chr(10))) order by customer_id
             for no key update skip locked
             """,
-            together(customer_ids),
+            as_lines(customer_ids),
         )
         for row in rows:
             book.customers[row[0]] = CustomerPage(*row)
@@ -45,7 +45,7 @@ class TimerTables(Session):
             )
             select scope, kind, subject, due_at from taken order by due_at, rank, scope, subject
             """,
-            together(scopes),
+            as_lines(scopes),
             self.now,
         )
         return [DueTimer(*row) for row in rows]
@@ -54,7 +54,7 @@ class TimerTables(Session):
         rows = await self.conn.fetch(
             "select scope, min(due_at) from timers"
             " where scope = any(string_to_array($1, chr(10))) and kind = 'bucket_roll' and due_at <= $2 group by scope",
-            together(customer_ids),
+            as_lines(customer_ids),
             self.now,
         )
         return {row[0]: row[1] for row in rows}
