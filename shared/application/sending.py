@@ -82,10 +82,11 @@ class SendingChanges:
 @dataclass(eq=False, slots=True)
 class Batch:
     """What is marked in one transaction. ``closed``: channels that take nothing now. ``in_hand``: by channel, what this
-    process has marked before and not written down yet, as it is now."""
+    process has marked before and not written down yet, as it is now. ``customers``: whom it has claimed."""
 
     closed: Sequence[str]
     in_hand: Mapping[str, int]
+    customers: Collection[str] = ()
     changes: SendingChanges = field(default_factory=SendingChanges)
 
 
@@ -136,7 +137,6 @@ class Sender:
         self._lease = lease
         self._ask_first = ask_first
         self._claiming = asyncio.Lock()
-        self._claimed: set[str] = set()  # customers for whom a batch is being marked
         self._marking: list[Batch] = []
 
     async def mark(
@@ -146,13 +146,13 @@ class Sender:
 
         ``in_hand`` counts by channel what this process has marked and not written down yet, and is kept up to date."""
         while True:
-            began, claimed = self._monotonic(), set[str]()
+            began, batch = self._monotonic(), Batch(closed, in_hand)
             try:
-                return await self._mark_together(limit, closed, in_hand, claimed), began
+                return await self._mark_together(limit, batch), began
             except Exception as error:
                 log.exception("sending.mark_failed", limit=limit)
                 if limit == 1:
-                    await self._postpone(claimed, error)
+                    await self._postpone(batch.customers, error)
                     return [], began
             limit //= 2  # one customer's trouble must not stop the others' messages: leave the second half for later
 
@@ -162,24 +162,19 @@ class Sender:
             await tx.hold_customers(customers)
             await tx.postpone_messages(list(customers), type(error).__name__)
 
-    async def _mark_together(
-        self, limit: int, closed: Sequence[str], in_hand: Mapping[str, int], claimed: set[str]
-    ) -> list[Marked]:
-        """``claimed`` is filled with the customers of the batch."""
-        batch = Batch(closed, in_hand)
+    async def _mark_together(self, limit: int, batch: Batch) -> list[Marked]:
         self._marking.append(batch)
         try:
             async with self._work() as tx:
                 book = Book(tx.now)
                 async with self._claiming:
-                    await tx.claim_due_messages(book, limit, closed, self._claimed)
-                    claimed.update(book.customers)
-                    self._claimed.update(claimed)
-                if claimed:
+                    claimed = [customer for each in self._marking for customer in each.customers]
+                    await tx.claim_due_messages(book, limit, batch.closed, claimed)
+                    batch.customers = list(book.customers)
+                if batch.customers:
                     await self._mark_claimed(tx, book, batch)
         finally:
             self._marking.remove(batch)
-            self._claimed.difference_update(claimed)
         return [marked for marked, *_ in batch.changes.sending]
 
     async def _mark_claimed(self, tx: Any, book: Book, batch: Batch) -> None:
