@@ -88,7 +88,7 @@ async def test_a_sender_that_was_stopped_past_its_lease_is_refused_and_its_messa
         await until(counting(world, "select count(*) from attempts where state = 'sending'"))
         stopped = world.services.children["notifier", 0]
         stopped.process.send_signal(signal.SIGSTOP)
-        # Stopped inside a transaction it holds rows until the database ends its session, fifteen seconds later at most.
+        # Stopped inside a transaction it holds rows until the database ends its session: 45 seconds at most.
         await world.services.ready(await world.services.start("notifier", 1), within=120)
         await until(counting(world, "select count(*) from attempts where state = 'in_doubt' or disowned"))
         stopped.process.send_signal(signal.SIGCONT)

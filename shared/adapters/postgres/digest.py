@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
 
@@ -125,10 +125,12 @@ async def passed_over(conn: Any) -> frozenset[StepKey]:
     return frozenset((row[0], row[1], row[2], row[3]) for row in rows)
 
 
-def snapshot(conn: Any) -> AbstractAsyncContextManager[Any]:
-    """Read everything as of one instant: the transaction that the lines need."""
-    transaction: AbstractAsyncContextManager[Any] = conn.transaction(isolation="repeatable_read", readonly=True)
-    return transaction
+@asynccontextmanager
+async def snapshot(conn: Any) -> AsyncIterator[None]:
+    """Read everything as of one instant: the transaction that the lines need, for as long as they need it."""
+    async with conn.transaction(isolation="repeatable_read", readonly=True):
+        await conn.execute("set local transaction_timeout = 0")
+        yield
 
 
 async def facts_digest(conn: Any, on: date | None = None) -> str:

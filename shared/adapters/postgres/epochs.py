@@ -67,7 +67,8 @@ class Epochs:
     async def turn(self) -> AsyncIterator[EpochTurn]:
         """One transaction with the epoch's row locked, or its place when there is none yet."""
         async with self._pool.acquire() as conn, conn.transaction():
-            await conn.execute("set local statement_timeout = 0")  # to ship again is to look at the whole outbox
+            # To ship again is to look at the whole outbox.
+            await conn.execute("set local statement_timeout = 0; set local transaction_timeout = 0")
             await conn.execute("lock table transport_epoch in share row exclusive mode")
             yield EpochTurn(conn, await _read(conn))
 

@@ -41,6 +41,7 @@ class Pool:
         schema: str = SCHEMA,
         role: str | None = None,
         statement_timeout_ms: int = 30_000,
+        transaction_timeout_ms: int = 45_000,
     ) -> Pool:
         """Connect ``size`` connections at once. ``role`` is assumed on each of them (SET ROLE): never an owner."""
         settings = {
@@ -50,6 +51,9 @@ class Pool:
             "jit": "off",  # our statements are short; compiling them costs more than running them
             "statement_timeout": str(statement_timeout_ms),
             "idle_in_transaction_session_timeout": "15000",  # an abandoned transaction would hold customers locked
+            # A process frozen between preparing a statement and running it is neither idle to the server nor at work:
+            # asyncpg flushes there and does not sync, so that only this ends its transaction.
+            "transaction_timeout": str(transaction_timeout_ms),
         }
         if role is not None:
             settings["role"] = role
