@@ -16,6 +16,7 @@ class ApiSettings(ServiceSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
     api_log_reads: bool = False
+    statement_font: Path | None = None
     # On two cores six to eight connections are best; more of them only wait for each other.
     api_pool_size: int = Field(default=8, ge=1, le=200)
 

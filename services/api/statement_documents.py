@@ -32,7 +32,7 @@ async def answer_document(
         sheet_of(each.statement, language, zone_name=each.zone, name=name, card_last4=each.of.card_last4)
         for each in stated
     ]
-    document = await asyncio.to_thread(statement_pdf, sheets, language)
+    document = await asyncio.to_thread(statement_pdf, sheets, language, deps.statement_font)
     told = stated[0].statement
     detail = {
         "language": language,
