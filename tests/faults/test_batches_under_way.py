@@ -96,6 +96,16 @@ async def test_batches_marked_at_the_same_time_share_no_customer_and_each_finds_
     assert len(set(customers)) == 7
 
 
+async def test_whom_another_process_holds_does_not_keep_the_others_waiting(out: Outbound) -> None:
+    await _planned(out, 6, "sms")
+    sender = out.sender()
+    async with out.bank.pool.acquire() as conn, conn.transaction():
+        await conn.execute("select from customers where customer_id < 'C05' for update")
+        marked, _ = await sender.mark(2)
+        assert [one.customer_id for one in marked] == ["C05"]
+    assert len((await sender.mark(9))[0]) == 5
+
+
 async def test_a_gateway_that_can_not_be_asked_never_holds_more_than_fits_on_the_wire(out: Outbound) -> None:
     """However many batches: with a kill at any time, no more doubts are left for people than it can have at once."""
     await _planned(out, 11, "email")

@@ -54,6 +54,7 @@ _MARK = """
     from k join unnest($13::jsonb[]) with ordinality as noted(decision, place) on noted.place = k.note
     where m.message_id = k.message_id
 """
+_LOOKS = 8  # batches that others may hold before those whom nobody does
 
 
 class MessageTables(ContactEventTables, TimerTables):
@@ -81,7 +82,19 @@ class MessageTables(ContactEventTables, TimerTables):
     async def claim_due_messages(
         self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = ()
     ) -> None:
-        """Pick customers with messages due, but for those in ``without``; then lock those that nobody else holds."""
+        """Lock customers with messages due, but for those in ``without``: the first that nobody else holds."""
+        passed_over = list(without)
+        for _ in range(_LOOKS):
+            first = await self._customers_with_due_messages(limit, closed, passed_over)
+            if first:
+                await self.claim_customers(book, first)
+            if book.customers or not first:
+                return
+            passed_over += first
+
+    async def _customers_with_due_messages(
+        self, limit: int, closed: Sequence[str], without: Sequence[str]
+    ) -> list[str]:
         rows = await self.conn.fetch(
             """
             select distinct customer_id from (
@@ -95,8 +108,7 @@ class MessageTables(ContactEventTables, TimerTables):
             list(closed),
             list(without),
         )
-        if rows:
-            await self.claim_customers(book, [row[0] for row in rows])
+        return [row[0] for row in rows]
 
     async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]:
         ids = as_lines(book.customers)
