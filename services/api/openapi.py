@@ -44,6 +44,7 @@ TAGS = {
     "contact-rules": "What may be said to whom and when: the rules in force, and the bank's own over them",
     "contact-attempts": "Contacts that people and diallers made",
     "contact-hours": "Hours that people agreed to or asked for",
+    "contact-circumstances": "Where people live, what they agreed to, and where they are not to be contacted",
     "limitation-entries": "What interrupts or suspends the time in which claims can be brought",
     "third-parties": "Who stands beside the debtor",
     "plans": "Repayment plans: quoted, agreed, kept or not",

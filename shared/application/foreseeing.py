@@ -24,7 +24,7 @@ from shared.application.permit_facts import (
     proposal_of,
 )
 from shared.application.sending import RuleShelf
-from shared.application.sending_desk import Desk
+from shared.application.sending_desk import Desk, manner_of
 from shared.domain.contact import Decision, Outcome, RuleSet, decide
 from shared.domain.contact_facts import Channel, Collector, Content, Mandate, Manner, Target
 
@@ -57,16 +57,17 @@ def foreseen(
     if rules is None:
         return [_unasked(channel, at) for channel in step.channels]
     return [
-        _judged(asked_for(step.purpose, channel, desk.customer_id, points), at, desk, points, claims, rules, shelf)
+        _judged(asked_for(step.purpose, channel, desk, points), at, desk, points, claims, rules, shelf)
         for channel in step.channels
     ]
 
 
-def asked_for(purpose: str, channel: str, customer_id: str, points: Sequence[PointOnFile]) -> PermitAsked:
-    """The permit that would be asked for. A legal step is not taken at a number or an address."""
+def asked_for(purpose: str, channel: str, desk: Desk, points: Sequence[PointOnFile]) -> PermitAsked:
+    """The permit that would be asked for; a machine sends messages. A legal step is not taken at a number or an
+    address."""
     point = None if channel == Channel.LEGAL else _first(points, channel)
     contact = Contact(
-        customer_id=customer_id,
+        customer_id=desk.customer_id,
         point_id=None if point is None else point.point_id,
         channel=channel,
         purpose=purpose,
@@ -77,7 +78,7 @@ def asked_for(purpose: str, channel: str, customer_id: str, points: Sequence[Poi
         party=Collector.BANK.value,
         party_name=None,
     )
-    manner = Manner(legal_step=LEGAL_STEP) if channel == Channel.LEGAL else Manner()
+    manner = Manner(legal_step=LEGAL_STEP) if channel == Channel.LEGAL else manner_of(desk, channel)
     return PermitAsked(permit_id=_NOBODY, contact=contact, content=Content(), manner=manner, mandate=Mandate())
 
 

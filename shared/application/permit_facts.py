@@ -139,6 +139,7 @@ def facts_at(
         point_usable=point is None or point.state == "active",
         collector=contact.party,
         mandate=asked.mandate,
+        point_place=desk.point_places.get(str(contact.point_id)) if contact.target == Target.DEBTOR else None,
     )
     if on_file.held:
         facts = replace(facts, holds=tuple(dict.fromkeys((*facts.holds, *hold_facts(on_file.held, at)))))
@@ -146,7 +147,9 @@ def facts_at(
         facts = Limitations(shelf).known_to_gate(on_file.claims, facts, at)
     if contact.target == Target.DEBTOR:
         return facts
-    facts = replace(facts, number_invalid_at=on_file.own_out_of_use)
+    # What the debtor agreed to, nobody else did.
+    agreed = None if facts.permissions is None else frozenset[str]()
+    facts = replace(facts, number_invalid_at=on_file.own_out_of_use, permissions=agreed)
     today = local_date(at, facts.zone or "UTC")
     addressee = Addressee() if person is None else person.addressee(today)
     return replace(facts, addressee=addressee, debtor_state=debtor_state(facts, rules, at))

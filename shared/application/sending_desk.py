@@ -23,7 +23,7 @@ from shared.domain.contact import (
     allowed_until,
     decide,
 )
-from shared.domain.contact_facts import Consent, PastContact, PreferredHours
+from shared.domain.contact_facts import Consent, Manner, PastContact, PlaceRefusal, PreferredHours
 from shared.domain.contact_record import facts_to_document
 from shared.domain.hold import Hold, hold_facts
 
@@ -33,6 +33,7 @@ _NONE: Mapping[str, int] = MappingProxyType({})
 _NOWHERE: frozenset[tuple[str, str]] = frozenset()
 RulesInForce = Callable[[str], RuleSet | None]
 """The contact rules of a jurisdiction; None where there are none."""
+_BY_MACHINE, _PLAIN = Manner(automated=True), Manner()
 POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("email",)}
 
 
@@ -84,7 +85,8 @@ class Spoken:
 @dataclass(slots=True)
 class Desk:
     """``contacts`` and ``last_contacts`` tell what the sender sent by day and channel, ``history`` what others did.
-    Where the customer's rules ask for every text (``lists_texts``), all of it is in ``history`` instead."""
+    Where the customer's rules ask for every text (``lists_texts``), all of it is in ``history`` instead. Of channels in
+    ``asks_permission`` they ask what the person agreed to. ``point_places`` is by contact point."""
 
     customer_id: str
     name: str
@@ -102,6 +104,11 @@ class Desk:
     lists_texts: bool = False
     consents: tuple[Consent, ...] = ()
     preferred: tuple[PreferredHours, ...] = ()
+    asks_permission: frozenset[str] = frozenset()
+    permissions: frozenset[str] = frozenset()
+    places: frozenset[str] | None = None
+    point_places: dict[str, str] = field(default_factory=dict)
+    refused_places: tuple[PlaceRefusal, ...] = ()
     facts_pending: bool = False
     merged_away: bool = False
     debt: Debt | None = None
@@ -165,6 +172,8 @@ class Rulings:
 
     def ask(self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet) -> Ruling:
         facts = facts_of(desk, channel, reach, self.now)
+        if desk.point_places:
+            facts = replace(facts, point_place=desk.point_places.get(str(reach.point_id)))
         if facts.history:  # then it matters whose number it is, and nobody else's past is the same
             return self._decided(purpose, channel, desk, reach, rules, facts)
         key = (rules.label, channel, purpose, *alike_by(facts))
@@ -176,8 +185,14 @@ class Rulings:
     def _decided(
         self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet, facts: ContactFacts
     ) -> Ruling:
-        proposal = Proposal(channel, purpose, self.now, desk.customer_id, str(reach.point_id))
+        manner = manner_of(desk, channel)
+        proposal = Proposal(channel, purpose, self.now, desk.customer_id, str(reach.point_id), manner=manner)
         return Ruling(proposal, facts, rules, decide(proposal, facts, rules))
+
+
+def manner_of(desk: Desk, channel: str) -> Manner:
+    """How a message is sent: by a machine. Told only where rules ask, since it is stored with every decision."""
+    return _BY_MACHINE if channel in desk.asks_permission and channel in POINT_KINDS else _PLAIN
 
 
 def alike_by(facts: ContactFacts) -> list[Any]:
@@ -302,6 +317,9 @@ def facts_of(desk: Desk, channel: str, reach: Sourced | None, now: datetime) -> 
         history=desk.history,
         consents=desk.consents,
         preferred=desk.preferred,
+        permissions=desk.permissions if channel in desk.asks_permission else None,
+        places=desk.places,
+        refused_places=desk.refused_places,
     )
 
 
@@ -309,7 +327,9 @@ def reserve(desk: Desk, message: DueMessage, channel: str, reach: Reach, now: da
     """Count the contact at once, so that the next message on this desk sees it."""
     if desk.lists_texts:
         point = str(reach.point_id)
-        desk.history = (*desk.history, PastContact(now, channel, message.purpose, contact_point_id=point))
+        place = desk.point_places.get(point)
+        text = PastContact(now, channel, message.purpose, contact_point_id=point, place=place)
+        desk.history = (*desk.history, text)
         return
     counts = desk.contacts.setdefault(local_date(now, desk.zone or "UTC"), {})
     counts[channel] = counts.get(channel, 0) + 1
@@ -319,9 +339,11 @@ def reserve(desk: Desk, message: DueMessage, channel: str, reach: Reach, now: da
 def explained(proposal: Proposal, decision: Decision, facts: ContactFacts, channel: str | None) -> dict[str, Any]:
     """The decision with what it saw, enough to take it again: stored with the message (L10). ``channel`` is the one it
     goes by; none while it waits or when it is dropped."""
-    asked = {"channel": proposal.channel, "purpose": proposal.purpose, "at": proposal.at.isoformat()}
+    asked: dict[str, Any] = {"channel": proposal.channel, "purpose": proposal.purpose, "at": proposal.at.isoformat()}
     if facts.history:  # only then does it matter which number or address it was
         asked["contact_point_id"] = str(proposal.contact_point_id)
+    if proposal.manner.automated is not None:
+        asked["manner"] = {"automated": proposal.manner.automated}
     return {
         "at": proposal.at.isoformat(),
         "channel": channel,

@@ -117,6 +117,11 @@ class Rule:
             return check.gap.days + 2
         return 0
 
+    def asks_permission(self) -> bool:
+        """Does it hang on what the person agreed to on record, besides hours?"""
+        lifted = isinstance(self.check, CountedCap) and self.check.lifted_by is not None
+        return lifted or "permissions" in self.mandatory
+
     def leaves_debtor_out(self) -> bool:
         """Does it count what one third person hears, and nothing that the debtor does?"""
         check = self.check
@@ -143,6 +148,7 @@ class RuleSet:
     ``ordinary`` (``facts`` and ``proposal``) is the customer and the contact that vectors change, ``texts`` are the
     rules for templates, ``notes`` what the pack says beside its rules. ``dates_back``: over how many calendar dates its
     rules ask for each single contact; ``texts_back``: for texts and mails to the debtor, 0 where counts of the day do.
+    ``asks_permission``: the channels of which a rule asks what the person agreed to.
     """
 
     jurisdiction: str
@@ -159,6 +165,7 @@ class RuleSet:
     label: str = field(init=False)
     dates_back: int = field(init=False, repr=False, compare=False)
     texts_back: int = field(init=False, repr=False, compare=False)
+    asks_permission: frozenset[str] = field(init=False, repr=False, compare=False)
     _about: dict[tuple[str, str, str], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
     _asked: dict[tuple[str, str, str, date], tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
 
@@ -169,6 +176,8 @@ class RuleSet:
         debtors = [rule for rule in self.rules if not rule.leaves_debtor_out()]
         object.__setattr__(self, "texts_back", max((rule.looks_back(_TEXTS) for rule in debtors), default=0))
         object.__setattr__(self, "dates_back", max((each.looks_back(_ALL_CHANNELS) for each in self.rules), default=0))
+        asking = [each.channels for each in self.rules if each.asks_permission()]
+        object.__setattr__(self, "asks_permission", frozenset().union(*asking))
 
     def applying(self, channel: str, purpose: str, target: str = Target.DEBTOR.value) -> tuple[Rule, ...]:
         """The rules to ask, mandatory facts aside. Raises ValueError for a channel, purpose or addressee that does not

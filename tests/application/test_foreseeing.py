@@ -98,7 +98,7 @@ cases = st.tuples(customers(), words([*STEPS, *STEPS[:2]]), soon)
 def each_channel(case):
     (desk, points, owed), step, at = case
     for told in foreseen(step, at, desk, points, owed, SHELF):
-        asked = asked_for(step.purpose, told["channel"], desk.customer_id, points)
+        asked = asked_for(step.purpose, told["channel"], desk, points)
         yield told, asked, desk, points, owed
 
 

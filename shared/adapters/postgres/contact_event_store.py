@@ -76,7 +76,8 @@ class ContactEventTables(Session):
         rows = await self.conn.fetch(_EVENTS, as_lines(person), self.now.date() - timedelta(days=back.contacts))
         found: dict[str, list[PastContact]] = {}
         for row in rows:
-            found.setdefault(person[row[0]] or row[0], []).append(_event(row))
+            customer_id = person[row[0]] or row[0]
+            found.setdefault(customer_id, []).append(_event(row, desks[customer_id].point_places))
         if back.texts:
             await self._list_texts(found, desks, person, back.texts)
         for customer_id, history in found.items():
@@ -89,8 +90,11 @@ class ContactEventTables(Session):
         listed = [each for each, stays in person.items() if desks[stays or each].lists_texts]
         since = self.now.date() - timedelta(days=dates)  # a day more: the person's date may be ours less one
         for customer_id, at, channel, purpose, point_id in await self.conn.fetch(_TEXTS, as_lines(listed), since):
-            text = PastContact(at, channel, purpose, contact_point_id=None if point_id is None else str(point_id))
-            found.setdefault(person[customer_id] or customer_id, []).append(text)
+            stays = person[customer_id] or customer_id
+            point = None if point_id is None else str(point_id)
+            place = None if point is None else desks[stays].point_places.get(point)
+            text = PastContact(at, channel, purpose, contact_point_id=point, place=place)
+            found.setdefault(stays, []).append(text)
 
     async def _load_hours(self, desks: Mapping[str, Desk]) -> None:
         """What the people agreed to and asked for, in force now."""
@@ -115,7 +119,7 @@ class ContactEventTables(Session):
                 desk.consents = (*desk.consents, agreed)
 
 
-def _event(row: Sequence[Any]) -> PastContact:
+def _event(row: Sequence[Any], places: Mapping[str, str]) -> PastContact:
     _, at, channel, purpose, outbound, target, person_id, point_id, accounts, party, *spoken, announcement = row
     answered_by, connected, effective_talk, talk_seconds = spoken
     reached_at = point_id if target == Target.DEBTOR else person_id  # a third party goes by their own id
@@ -134,4 +138,5 @@ def _event(row: Sequence[Any]) -> PastContact:
         effective_talk=effective_talk,
         talk_seconds=talk_seconds,
         announcement=announcement,
+        place=places.get(str(reached_at)),
     )

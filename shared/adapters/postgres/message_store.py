@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from shared.adapters.postgres.circumstance_store import CircumstanceTables
 from shared.adapters.postgres.contact_event_store import ContactEventTables
 from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import as_json
@@ -57,7 +58,7 @@ _MARK = """
 _LOOKS = 8  # batches that others may hold before those whom nobody does
 
 
-class MessageTables(ContactEventTables, TimerTables):
+class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
     async def add_messages(self, messages: Sequence[NewMessage]) -> None:
         if not messages:
             return
@@ -215,6 +216,7 @@ class MessageTables(ContactEventTables, TimerTables):
             counts = desk.contacts.setdefault(row[1], {})
             counts[row[2]] = counts.get(row[2], 0) + row[3]
             desk.last_contacts[row[2]] = max(row[4], desk.last_contacts.get(row[2], row[4]))
+        await self.load_circumstances(desks, rules)
         await self.load_contact_events(desks, person, back)
 
     async def _merged_into(self, ids: str) -> dict[str, str]:

@@ -217,7 +217,7 @@ class ProfileTables(Session):
         )
         rows = [self._moved_point(target, point) for point in points]
         await _POINTS.write(self.conn, rows)
-        for table in ("payments", "holds", "complaints", "approvals", "assessments"):
+        for table in ("payments", "holds", "complaints", "approvals", "assessments", "contact_circumstances"):
             await self.conn.execute(
                 f"update {table} set customer_id = $2 where customer_id = $1",  # noqa: S608 - constants only
                 origin,

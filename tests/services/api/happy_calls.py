@@ -273,6 +273,8 @@ TEXT_AT = "/v1/templates/{key}/{language}/{channel}/{version}"
 SUIT = {"account_id": "A2", "kind": "suit", "at": "2026-06-30T10:00:00+08:00", "proof": "court/2026/17"}
 ENTRY_AT = "/v1/limitation-entries/{entry_id}"
 a_suit = made("/v1/limitation-entries", "entry_id", SUIT)
+CONSENT = {"customer_id": "C5", "kind": "permission", "value": "entry", "proof": "form/5"}
+a_consent = made("/v1/contact-circumstances", "circumstance_id", CONSENT)
 some_hours = made("/v1/contact-hours", "hours_id", HOURS)
 a_friend = made("/v1/third-parties", "person_id", FRIEND | {"value": "+8613800009998"})
 an_assessment = made("/v1/assessments", "assessment_id", ASSESSMENT)
@@ -390,6 +392,10 @@ HAPPY: dict[str, Happy] = {
     "listContactHours": Happy(R.AUDITOR, query={"in_force": "true"}),
     "getContactHours": Happy(R.COLLECTOR, some_hours),
     "withdrawContactHours": Happy(R.COLLECTOR, some_hours, edits="/v1/contact-hours/{hours_id}"),
+    "noteContactCircumstance": Happy(R.COLLECTOR, body=CONSENT),
+    "listContactCircumstances": Happy(R.AUDITOR, query={"kind": "permission"}),
+    "getContactCircumstance": Happy(R.COMPLIANCE, a_consent),
+    "withdrawContactCircumstance": Happy(R.COLLECTOR, a_consent, edits="/v1/contact-circumstances/{circumstance_id}"),
     "noteThirdParty": Happy(R.COLLECTOR, body=FRIEND),
     "listThirdParties": Happy(R.OPERATIONS, query={"refused": "false"}),
     "getThirdParty": Happy(R.COMPLIANCE, a_friend),

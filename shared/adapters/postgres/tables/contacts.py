@@ -122,6 +122,28 @@ class ContactHoursRow(Table, table=True):
     row_version: int = row_version()
 
 
+class ContactCircumstanceRow(Table, table=True):
+    """What contact rules ask of a person besides the profile: places, and what they agreed to, with its proof."""
+
+    __tablename__ = "contact_circumstances"
+    __table_args__ = (one_of("kind", "place", "point_place", "permission", "refused_place"), Index(None, "customer_id"))
+
+    circumstance_id: Any = uuid(pk=True)
+    customer_id: str = words()
+    kind: str = words()
+    value: str = words()
+    point_id: Any = uuid(null=True)
+    given_by: str = words()
+    proof: str | None = words(null=True)
+    starts_at: Any = instant()
+    ends_at: Any = instant(null=True)
+    withdrawn_at: Any = instant(null=True)
+    withdrawn_by: str | None = words(null=True)
+    recorded_at: Any = instant()
+    recorded_by: str = words()
+    row_version: int = row_version()
+
+
 class ThirdPartyRow(Table, table=True):
     """Somebody beside the debtor, and the one number or address of theirs. Who refused is never asked again."""
 
