@@ -11,17 +11,16 @@ from starlette.requests import Request
 
 from services.api.dev_issuer import ISSUER, DevIssuer
 from services.api.paging import CursorSigner
-from services.api.settings import ApiSettings
+from services.api.settings import ApiSettings, font_of_documents
 from services.api.taking import Intake
 from services.api.tokens import Expectation, KeySource, TokenVerifier, keys_from_file, keys_from_url
-from services.settings import CannotStart, make_cipher
+from services.settings import make_cipher
 from shared.adapters.crypto import FieldCipher
 from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.adapters.rendering import Renderer
-from shared.adapters.statement_pdf import NAMED_FONT, carried_font
 from shared.application.gateway import Gateway
 from shared.runtime.health import Health
 
@@ -43,7 +42,7 @@ class ApiDeps:
     renderer: Renderer = field(default_factory=Renderer)
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     lag: Callable[[], Reading | None] | None = None
-    statement_font: str = NAMED_FONT
+    statement_font: str
 
 
 async def _deps(request: Request) -> ApiDeps:
@@ -86,17 +85,8 @@ def make_deps(
         intake=Intake.on(work, shelf, pool.size),
         gateways=gateways or {},
         lag=lag,
-        statement_font=_statement_font(settings),
+        statement_font=font_of_documents(settings),
     )
-
-
-def _statement_font(settings: ApiSettings) -> str:
-    if settings.statement_font is None:
-        return NAMED_FONT
-    try:
-        return carried_font(settings.statement_font)
-    except ValueError as error:
-        raise CannotStart(f"ARREARS_STATEMENT_FONT: {error}") from None
 
 
 def make_verifier(settings: ApiSettings) -> TokenVerifier:

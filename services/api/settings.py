@@ -7,7 +7,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from services.settings import ServiceSettings
+from services.settings import CannotStart, ServiceSettings
+from shared.adapters.statement_pdf import NAMED_FONT, carried_font
 
 
 class ApiSettings(ServiceSettings):
@@ -40,3 +41,13 @@ class ApiSettings(ServiceSettings):
         if not self.in_development and self.auth_jwks_url and not self.auth_jwks_url.startswith("https://"):
             raise ValueError("outside development ARREARS_AUTH_JWKS_URL must be https")
         return self
+
+
+def font_of_documents(settings: ApiSettings) -> str:
+    """The name of the font that Chinese in documents is set in. Raises CannotStart when the bank's can not be read."""
+    if settings.statement_font is None:
+        return NAMED_FONT
+    try:
+        return carried_font(settings.statement_font)
+    except ValueError as error:
+        raise CannotStart(f"ARREARS_STATEMENT_FONT: {error}") from None

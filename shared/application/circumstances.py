@@ -50,7 +50,6 @@ class CircumstanceOnFile:
     circumstance_id: UUID
     customer_id: str
     kind: str
-    value: str
     withdrawn_at: datetime | None
     row_version: int
 
@@ -74,7 +73,7 @@ async def note_circumstance(tx: CircumstanceStore, new: NewCircumstance, who: Pr
     if wrong:
         raise Invalid("This can not be noted so.", errors=wrong)
     await tx.add_circumstance(new, new.starts_at or tx.now, who.subject)
-    data = {"circumstance_id": str(new.circumstance_id), "kind": new.kind, "value": new.value}
+    data = {"circumstance_id": str(new.circumstance_id), "kind": new.kind}  # a place is personal
     case_id = case_of(book, new.customer_id)
     book.changes.record(new.customer_id, case_id, "contact_circumstance.noted", data, who.subject)
     await tx.save(book.changes)
@@ -102,7 +101,7 @@ async def withdraw_circumstance(
     if known.withdrawn_at is not None:
         raise Conflict("It was withdrawn before.", code="circumstance-withdrawn")
     await tx.withdraw_circumstance(circumstance_id, who.subject)
-    data = {"circumstance_id": str(circumstance_id), "kind": known.kind, "value": known.value}
+    data = {"circumstance_id": str(circumstance_id), "kind": known.kind}
     case_id = case_of(book, known.customer_id)
     book.changes.record(known.customer_id, case_id, "contact_circumstance.withdrawn", data, who.subject)
     await tx.save(book.changes)

@@ -40,7 +40,7 @@ class CircumstanceTables(Session):
     async def find_circumstance(self, circumstance_id: UUID, who: Principal) -> CircumstanceOnFile | None:
         where = Where().add("n.circumstance_id = {}", circumstance_id).sees_customer("n.customer_id", scope_of(who))
         row = await self.conn.fetchrow(
-            "select n.circumstance_id, n.customer_id, n.kind, n.value, n.withdrawn_at, n.row_version"  # noqa: S608 - built
+            "select n.circumstance_id, n.customer_id, n.kind, n.withdrawn_at, n.row_version"  # noqa: S608 - built
             f" from contact_circumstances n {where}",
             *where.args,
         )
