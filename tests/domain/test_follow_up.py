@@ -171,7 +171,7 @@ def test_sleeping_changes_nothing_but_which_steps_were_passed_over(
     stops = (Stop(begin, begin + timedelta(days=1 + stop[1] % 20)),) if stop else ()
     end = START + timedelta(days=160)
     hourly = [START + timedelta(hours=hour) for hour in range(24 * 160)]
-    instants = sorted({each.at for each in standings} | {s.until for s in stops if s.until} | set(hourly[::6]))
+    instants = sorted({each.at for each in standings} | {s.until for s in stops if s.until} | set(hourly[::12]))
     awake = run(standings, [*instants, end], stops)
     asleep = run(standings, [*(now for now in instants if (now - START).days not in sleeps), end], stops)
     assert set(awake) == set(asleep)
