@@ -256,6 +256,7 @@ class Changes:
     reversals: dict[tuple[str, str], Reversal] = field(default_factory=dict)
     waiting: dict[tuple[str, str], WaitingFact] = field(default_factory=dict)
     merges: list[tuple[str, str]] = field(default_factory=list)  # from, into
+    handed_on: list[tuple[str, str, str]] = field(default_factory=list)  # account, from, to
     buckets: list[tuple[BucketEntry, UUID | None]] = field(default_factory=list)
     cases: dict[UUID, Case] = field(default_factory=dict)
     new_cases: set[UUID] = field(default_factory=set)  # those of ``cases`` that no row is there for yet

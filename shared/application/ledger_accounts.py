@@ -61,6 +61,7 @@ def _change_hands(ledger: Ledger, account_id: str, customer_id: str) -> list[str
     for account in list(ledger.book.accounts_of(owner).values()):
         if account.account_id == account_id:
             _move_account(ledger, account, customer_id)
+    ledger.book.changes.handed_on.append((account_id, owner, customer_id))
     return [owner]
 
 

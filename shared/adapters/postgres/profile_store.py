@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.adapters.postgres.rows import Rows, set_all
 from shared.adapters.postgres.session import Session
 from shared.application.book import CustomerPage
+from shared.application.holds import BY_PROCESS
 from shared.domain.identity import derive
 from shared.domain.inbound import ReportedCustomer, ReportedPoint
 
@@ -238,6 +239,18 @@ class ProfileTables(Session):
             """,
             origin,
             target,
+        )
+
+    async def hand_on_holds(self, account_id: str, origin: str, target: str) -> None:
+        """What is disputed of an account stays so whoever has it. A plan's hold goes with its plan, and a complaint's
+        stays with the complaint, which is its customer's."""
+        await self.conn.execute(
+            "update holds set customer_id = $3, row_version = row_version + 1"
+            " where customer_id = $2 and account_id = $1 and not (kind = any($4::text[]))",
+            account_id,
+            origin,
+            target,
+            sorted(BY_PROCESS),
         )
 
     def _moved_point(self, target: str, point: Any) -> tuple[Any, ...]:

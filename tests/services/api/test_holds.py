@@ -166,3 +166,20 @@ async def test_holds_are_listed_newest_first_to_those_who_may_see_them(desk, cle
         assert (await auditor.create("/v1/holds", **HOLD)).status_code == 403
     async with desk.person(Role.CORE_BANKING) as bank:
         assert (await bank.get("/v1/holds")).status_code == 403
+
+
+async def test_what_is_disputed_of_an_account_stays_so_when_the_core_gives_it_to_another_customer(desk, clerk):
+    end = local("2026-07-04T09:00")
+    await placed(clerk, kind="dispute", reason="not_mine", account_id="A1", ends_at=end.isoformat())
+    await placed(clerk)  # of the person, who keeps it
+    newer = report("A1", "C2", due="2026-06-28", sequence=2, cutoff="2026-07-01T02:00:00+08:00")
+    await desk.bank.say(updated("C2", mobile="+8613800000002"), newer)
+    await desk.settle()
+    assert set(await desk.rows("select kind, customer_id from holds")) == {("dispute", "C2"), ("hardship", "C1")}
+    await desk.move_to(local("2026-07-03T12:00"))
+    assert await desk.values("select count(*) from messages") == [0]
+    await desk.move_to(local("2026-07-04T12:00"))
+    assert await desk.rows("select customer_id, kind from case_events where kind = 'hold.ended'") == [
+        ("C2", "hold.ended")
+    ]
+    assert await desk.values("select customer_id from messages") == ["C2"]
