@@ -24,6 +24,8 @@ from typing import TextIO
 import asyncpg
 import hypothesis
 import pytest
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 from shared.adapters.postgres.migrate import migrate
 from shared.adapters.postgres.schema import SCHEMA
@@ -135,6 +137,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for part, why_missing in PARTS.items():
         if item.get_closest_marker(part) and (missing := why_missing()):
             (pytest.fail if part in required else pytest.skip)(missing)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Failures are part of many stories; to draw each with all its variables takes a second."""
+    *others, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*others, ConsoleRenderer(exception_formatter=plain_traceback)])
 
 
 @pytest.fixture(scope="session")

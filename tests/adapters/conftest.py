@@ -2,20 +2,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-from structlog.dev import ConsoleRenderer, plain_traceback
 
 from shared.runtime.local_kafka import LocalKafka
 from tests.adapters.transports import Office
 from tests.conftest import Database
 from tests.kafka_broker import own_broker
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_tracebacks() -> None:
-    """Failures are part of these stories; to draw each with all its variables takes a second."""
-    *others, _ = structlog.get_config()["processors"]
-    structlog.configure(processors=[*others, ConsoleRenderer(exception_formatter=plain_traceback)])
 
 
 @pytest.fixture

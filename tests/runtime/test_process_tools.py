@@ -61,12 +61,12 @@ def test_an_invalid_setting_is_named_but_its_value_is_not_shown(monkeypatch: pyt
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, told = root.handlers[:], root.level, structlog.get_config()
     stream = io.StringIO()
     configure_logging("api", stream=stream)
     yield stream
     root.handlers, root.level = before, level
-    structlog.reset_defaults()
+    structlog.configure(**told)
 
 
 def logged(stream: io.StringIO) -> dict[str, Any]:
