@@ -139,7 +139,6 @@ def facts_at(
         point_usable=point is None or point.state == "active",
         collector=contact.party,
         mandate=asked.mandate,
-        point_place=desk.point_places.get(str(contact.point_id)) if contact.target == Target.DEBTOR else None,
     )
     if on_file.held:
         facts = replace(facts, holds=tuple(dict.fromkeys((*facts.holds, *hold_facts(on_file.held, at)))))

@@ -172,8 +172,6 @@ class Rulings:
 
     def ask(self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet) -> Ruling:
         facts = facts_of(desk, channel, reach, self.now)
-        if desk.point_places:
-            facts = replace(facts, point_place=desk.point_places.get(str(reach.point_id)))
         if facts.history:  # then it matters whose number it is, and nobody else's past is the same
             return self._decided(purpose, channel, desk, reach, rules, facts)
         key = (rules.label, channel, purpose, *alike_by(facts))
@@ -319,6 +317,8 @@ def facts_of(desk: Desk, channel: str, reach: Sourced | None, now: datetime) -> 
         preferred=desk.preferred,
         permissions=desk.permissions if channel in desk.asks_permission else None,
         places=desk.places,
+        # A third party is reached at no point of the debtor's, and has no ``point_id``.
+        point_place=desk.point_places.get(str(getattr(reach, "point_id", None))) if desk.point_places else None,
         refused_places=desk.refused_places,
     )
 
