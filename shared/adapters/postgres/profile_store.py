@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -241,15 +241,19 @@ class ProfileTables(Session):
             target,
         )
 
-    async def hand_on_holds(self, account_id: str, origin: str, target: str) -> None:
-        """What is disputed of an account stays so whoever has it. A plan's hold goes with its plan, and a complaint's
-        stays with the complaint, which is its customer's."""
+    async def hand_on_holds(self, handed_on: Sequence[tuple[str, str, str]]) -> None:
+        """What is disputed of an account stays so whoever has it; one that was handed on more than once, with its last
+        customer. A plan's hold goes with its plan, and a complaint's stays with the complaint's customer."""
+        stays = {account_id: target for account_id, _, target in handed_on}
         await self.conn.execute(
-            "update holds set customer_id = $3, row_version = row_version + 1"
-            " where customer_id = $2 and account_id = $1 and not (kind = any($4::text[]))",
-            account_id,
-            origin,
-            target,
+            """
+            update holds h set customer_id = k.stays, row_version = h.row_version + 1
+            from (select distinct * from unnest($1::text[], $2::text[], $3::text[])) as k(account_id, origin, stays)
+            where h.customer_id = k.origin and h.account_id = k.account_id and not (h.kind = any($4::text[]))
+            """,
+            [account_id for account_id, _, _ in handed_on],
+            [origin for _, origin, _ in handed_on],
+            [stays[account_id] for account_id, _, _ in handed_on],
             sorted(BY_PROCESS),
         )
 

@@ -222,8 +222,8 @@ class SaveTables(ProfileTables, AgreementTables):
             await conn.send()
         for merger in changes.merges:
             await self.merge_customer(*merger)
-        for account_id, origin, target in changes.handed_on:
-            await self.hand_on_holds(account_id, origin, target)
+        if changes.handed_on:
+            await self.hand_on_holds(changes.handed_on)
         await self._save_cases(conn, changes)
         await self.save_agreements(conn, changes)
         await self._save_timers(conn, changes)

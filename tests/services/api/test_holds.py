@@ -172,8 +172,11 @@ async def test_what_is_disputed_of_an_account_stays_so_when_the_core_gives_it_to
     end = local("2026-07-04T09:00")
     await placed(clerk, kind="dispute", reason="not_mine", account_id="A1", ends_at=end.isoformat())
     await placed(clerk)  # of the person, who keeps it
-    newer = report("A1", "C2", due="2026-06-28", sequence=2, cutoff="2026-07-01T02:00:00+08:00")
-    await desk.bank.say(updated("C2", mobile="+8613800000002"), newer)
+    reports = [  # in one batch it goes on to a third
+        report("A1", customer, due="2026-06-28", sequence=sequence, cutoff=f"2026-07-01T0{sequence}:00:00+08:00")
+        for sequence, customer in ((2, "C3"), (3, "C2"))
+    ]
+    await desk.bank.say(updated("C2", mobile="+8613800000002"), *reports)
     await desk.settle()
     assert set(await desk.rows("select kind, customer_id from holds")) == {("dispute", "C2"), ("hardship", "C1")}
     await desk.move_to(local("2026-07-03T12:00"))
