@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Scope, Where, page
+from shared.adapters.postgres.views.clauses import Scope, Where, in_force, page
 
 _COLUMNS = """
     n.circumstance_id, n.customer_id, n.kind, n.value, n.point_id as contact_point_id, n.given_by, n.proof, n.starts_at,
     n.ends_at, n.withdrawn_at, n.withdrawn_by, n.recorded_at, n.recorded_by, n.row_version
 """
-_IN_FORCE = f"""(n.withdrawn_at is null and n.starts_at <= {BUSINESS_NOW}
-    and (n.ends_at is null or n.ends_at > {BUSINESS_NOW}))"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +38,6 @@ async def list_circumstances(
     """By recorded_at, circumstance_id, newest first."""
     where = Where().sees_customer("n.customer_id", scope)
     where.matching(n__customer_id=wanted.customer_id, n__kind=wanted.kind)
-    where.given(f"{_IN_FORCE} = {{}}", wanted.in_force)
+    where.given(f"{in_force('n')} = {{}}", wanted.in_force)
     keys = ("n.recorded_at", "n.circumstance_id")
     return await page(conn, _COLUMNS, "contact_circumstances n", where, keys, after=after, limit=limit)

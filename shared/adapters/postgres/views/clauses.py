@@ -10,6 +10,14 @@ BUSINESS_NOW = "coalesce((select clock.now from business_clock clock where clock
 """The instant to judge by; a row of the manual clock wins, wherever there is one."""
 
 
+def in_force(alias: str) -> str:
+    """A condition: what was noted has begun, has not ended and was not withdrawn."""
+    return (
+        f"({alias}.withdrawn_at is null and {alias}.starts_at <= {BUSINESS_NOW}"
+        f" and ({alias}.ends_at is null or {alias}.ends_at > {BUSINESS_NOW}))"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose cases may be seen: everybody's when ``subject`` is None, else their own, their teams' and nobody's."""

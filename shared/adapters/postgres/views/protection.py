@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Scope, Where, page
+from shared.adapters.postgres.views.clauses import Scope, Where, in_force, page
 
 _HOURS = """
     h.hours_id, h.customer_id, h.kind, h.channel, to_char(h.from_time, 'HH24:MI') as from_time,
     to_char(h.to_time, 'HH24:MI') as to_time, h.weekdays, h.given_by, h.proof, h.starts_at, h.ends_at, h.withdrawn_at,
     h.withdrawn_by, h.recorded_at, h.recorded_by, h.row_version
 """
-_IN_FORCE = f"""(h.withdrawn_at is null and h.starts_at <= {BUSINESS_NOW}
-    and (h.ends_at is null or h.ends_at > {BUSINESS_NOW}))"""
 _PERSON = """
     t.person_id, t.customer_id, t.relation, t.kind, t.source, t.evidence, t.guarantee_until, t.within_estate,
     t.refused_at, t.refusal_source, t.recorded_at, t.recorded_by, t.row_version
@@ -50,7 +48,7 @@ async def list_hours(conn: Any, wanted: HoursFilter, scope: Scope, *, after: Seq
     """By recorded_at, hours_id, newest first."""
     where = Where().sees_customer("h.customer_id", scope)
     where.matching(h__customer_id=wanted.customer_id, h__kind=wanted.kind)
-    where.given(f"{_IN_FORCE} = {{}}", wanted.in_force)
+    where.given(f"{in_force('h')} = {{}}", wanted.in_force)
     keys = ("h.recorded_at", "h.hours_id")
     return await page(conn, _HOURS, "contact_hours h", where, keys, after=after, limit=limit)
 
