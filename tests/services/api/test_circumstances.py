@@ -13,7 +13,8 @@ from shared.application.sending_desk import Ruling, Rulings
 from shared.domain.contact import Outcome
 from tests.application.bank import merged, report, updated
 from tests.services.api.people import COLLECTOR, COMPLIANCE, office
-from tests.services.api.test_contacts import MORNING, asked, point
+from tests.services.api.test_contacts import MORNING, asked, point, told
+from tests.services.api.test_protection import ASK_FRIEND, FRIEND
 
 NEW_YORK_MORNING = datetime.fromisoformat("2026-07-02T11:00-04:00")
 AMERICAN = {"jurisdiction": "US", "time_zone": "America/New_York"}
@@ -85,6 +86,26 @@ async def test_a_call_by_hand_needs_no_consent_and_one_by_a_machine_does(desk, c
     assert await fired(caller, desk, manner=BY_MACHINE) == {"us-tcpa-consent"}
     await noted(caller, "permission", "automated_contact", proof="rec/7")
     assert await fired(caller, desk, manner=BY_MACHINE) == set()
+
+
+async def test_calls_and_texts_on_record_say_what_place_they_were_made_to(desk, caller):
+    await noted(caller, "place", "US-MA")
+    await noted(caller, "point_place", "personal", contact_point_id=await point(desk))
+    permit = await asked(caller, desk, manner=BY_HAND)
+    await told(caller, permit_id=permit["permit_id"], outcome="no_answer")
+    assert [past.place for past in (await ruled(desk)).facts.history] == ["personal"]
+
+
+async def test_what_the_debtor_agreed_to_no_third_party_did(database, tmp_path):
+    async with office(database, tmp_path) as desk, desk.person(COLLECTOR) as caller:
+        await desk.bank.say(updated(), report(**OWED))
+        await desk.move_to(MORNING)
+        friend = (await caller.create("/v1/third-parties", **FRIEND)).json()["person_id"]
+        await noted(caller, "permission", "unanswered_attempts", proof="rec/9")
+        own = await asked(caller, desk)
+        theirs = await asked(caller, desk, **ASK_FRIEND, person_id=friend)
+        assert own["decision"]["facts"]["permissions"] == ["unanswered_attempts"]
+        assert theirs["decision"]["facts"]["permissions"] == []
 
 
 async def test_who_refused_to_be_called_at_work_is_not_until_it_ends(desk, caller):
