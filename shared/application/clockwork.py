@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from shared.application.book import Book, Changes
+from shared.application.book import Book, Changes, TimerKey
 from shared.application.judging import BUCKET_ROLL, PolicyShelf, open_pages, rejudge
 from shared.application.ports import UnitOfWork
 
@@ -24,8 +23,7 @@ EVERYBODY = "*"  # the scope of timers that belong to no customer
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DueTimer:
+class DueTimer(NamedTuple):
     scope: str
     kind: str
     subject: str
@@ -79,15 +77,18 @@ async def _run_together(work: UnitOfWork, table: TimerTable, customers: Sequence
     async with work() as tx:
         book = Book(tx.now)
         await tx.claim_customers(book, customers)
-        scopes = list(book.customers) + ([EVERYBODY] if EVERYBODY in customers else [])
-        timers = await tx.take_due_timers(scopes)
+        timers = await tx.due_timers(list(book.customers))
+        taken = await tx.take_timers_of_nobody() if EVERYBODY in customers else []
         by_kind: dict[str, list[DueTimer]] = {}
-        for timer in timers:
+        for timer in [*taken, *timers]:
             by_kind.setdefault(timer.kind, []).append(timer)
+        set_again: set[TimerKey] = set()  # a row that is moved is written once, one that is removed and added is twice
         for kind, its_timers in by_kind.items():
             await table[kind](tx, book, its_timers)
+            set_again.update(book.changes.timers)
             book.changes = Changes()  # written; the next kind must not write it again
-    return len(timers)
+        await tx.end_timers([each for each in timers if (each.scope, each.kind, each.subject) not in set_again])
+    return len(taken) + len(timers)
 
 
 class BucketRolls:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.application.book import Book, Changes
@@ -45,8 +45,7 @@ class CaseFile:
     stops: list[Stop] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUp:
+class FollowUp(NamedTuple):
     follow_up_id: UUID
     case_id: UUID
     customer_id: str

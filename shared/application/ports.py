@@ -109,8 +109,14 @@ class TimerStore(Protocol):
     async def claim_customers(self, book: Book, customer_ids: Sequence[str]) -> None:
         """Lock those of the customers that nobody else holds (SKIP LOCKED) and fill ``book.customers``."""
 
-    async def take_due_timers(self, scopes: Sequence[str]) -> list[Any]:
-        """Remove and return the due timers of the scopes, by (due_at, rank): they are handled in this transaction."""
+    async def due_timers(self, scopes: Sequence[str]) -> list[Any]:
+        """The due timers of the locked scopes, by (due_at, rank), to be handled in this transaction."""
+
+    async def take_timers_of_nobody(self) -> list[Any]:
+        """Remove and return the due timers that belong to no customer, whom no lock keeps from others."""
+
+    async def end_timers(self, timers: Sequence[Any]) -> None:
+        """Remove timers that were handled, but for those whose time is another by now."""
 
     async def postpone_timers(self, scope: str, error: str) -> None: ...
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from operator import itemgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.domain.calendar import BusinessCalendar, CalendarYearMissing, at_local
@@ -38,8 +39,7 @@ UNDECIDED = frozenset({FollowUpState.PLANNED, FollowUpState.DEFERRED})
 Identity = tuple[str, date]  # (step id, anchor) within a case and policy version
 
 
-@dataclass(frozen=True, slots=True)
-class OnRecord:
+class OnRecord(NamedTuple):
     """A follow-up as it stands in the books. The planner looks at the first two; id and due time are for whoever
     writes down what it decided."""
 
@@ -61,8 +61,7 @@ class Stop:
     hold_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """``step`` became due on ``anchor`` at ``at`` (its ladder time was ``due_at``)."""
 
     step: Step
@@ -73,8 +72,7 @@ class Selection:
     standing: int  # index of the standing under which it became due
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """``issue``: do it now. ``passed``: record it with the reason. ``coming``: the next step and when, if any."""
 
     issue: Selection | None
@@ -119,8 +117,7 @@ class Timetable:
 MOST_LAID = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """All the planner may look at."""
 
     timetable: Timetable

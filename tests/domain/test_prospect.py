@@ -33,8 +33,7 @@ def outlook(standings=None, record=None, stops=()):
 
 def seen(facts, now, reasons=None):
     """By step, of the facts that are known at ``now``."""
-    known = replace(
-        facts,
+    known = facts._replace(
         standings=[each for each in facts.standings if each.at <= now],
         stops=tuple(stop for stop in facts.stops if stop.since <= now),
     )
@@ -96,7 +95,7 @@ def test_a_step_that_asks_for_more_applies_from_the_last_minor_unit_that_is_miss
             def owing(amount, short=short):
                 last = facts.standings[-1]
                 more = replace(last, past_due={**last.past_due, short.currency: amount})
-                return seen(replace(facts, standings=[*facts.standings[:-1], more]), now)
+                return seen(facts._replace(standings=[*facts.standings[:-1], more]), now)
 
             enough = short.past_due + short.missing
             assert owing(enough)[before.step.id].outcome != "not_applicable"
@@ -112,10 +111,10 @@ def test_a_held_step_goes_on_without_its_stops_and_with_one_of_them_left_it_is_n
         named = [obstacle.stop for obstacle in before.obstacles]
         assert named
         free = [stop for stop in facts.stops if stop not in named]
-        after = seen(replace(facts, stops=tuple(free)), now)[before.step.id]
+        after = seen(facts._replace(stops=tuple(free)), now)[before.step.id]
         assert (after.outcome, after.reason) != (before.outcome, before.reason)
         left = data.draw(st.sampled_from(named))
-        still = seen(replace(facts, stops=(*free, left)), now)[before.step.id]
+        still = seen(facts._replace(stops=(*free, left)), now)[before.step.id]
         assert still.outcome not in ("due_now", "next")
 
 
@@ -126,8 +125,7 @@ def test_a_step_to_come_comes_at_the_instant_told_and_not_before(situation):
     for before, obstacle in of(Code.NOT_YET, facts, now):
         assert obstacle.until is not None
         assert obstacle.until == before.at > now
-        known = replace(  # as it was told; what begins later nobody knew
-            facts,
+        known = facts._replace(  # as it was told; what begins later nobody knew
             standings=[each for each in facts.standings if each.at <= now],
             stops=tuple(stop for stop in facts.stops if stop.since <= now),
         )

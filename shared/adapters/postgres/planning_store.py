@@ -12,7 +12,7 @@ from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import Rows
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book
-from shared.application.planning import CaseFile, PlanningChanges
+from shared.application.planning import CaseFile, FollowUp, PlanningChanges
 from shared.domain.case import Case, CaseStanding, CaseState
 from shared.domain.follow_up import FollowUpState, OnRecord, Stop
 from shared.domain.hold import EFFECTS, HoldKind
@@ -83,8 +83,8 @@ class PlanningTables(Session):
     async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
             "select case_id, at, anchor, past_due::text, segment from case_standings"
-            " where case_id = any($1::uuid[]) order by case_id, seq",
-            list(by_case),
+            " where case_id = any(string_to_array($1, chr(10))::uuid[]) order by case_id, seq",
+            as_lines(map(str, by_case)),
         )
         for row in rows:
             by_case[row[0]].standings.append(CaseStanding(row[1], row[2], orjson.loads(row[3]), row[4]))
@@ -92,8 +92,8 @@ class PlanningTables(Session):
     async def _load_record(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
             "select case_id, step, anchor, state, deferred_until, follow_up_id, due_at from follow_ups"
-            " where case_id = any($1::uuid[])",
-            list(by_case),
+            " where case_id = any(string_to_array($1, chr(10))::uuid[])",
+            as_lines(map(str, by_case)),
         )
         for row in rows:
             by_case[row[0]].record[(row[1], row[2])] = OnRecord(_STATES[row[3]], row[4], row[5], row[6])
@@ -138,20 +138,7 @@ class PlanningTables(Session):
             await self.conn.execute(
                 "delete from follow_ups where follow_up_id = any($1::uuid[]) and state = 'planned'", changes.withdrawn
             )
-        if changes.moved:
-            await self.conn.execute(
-                """
-                update follow_ups f set due_at = k.due_at, state = k.state, reason = k.reason, decided_at = $5,
-                    row_version = f.row_version + 1
-                from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[]) as k(id, due_at, state, reason)
-                where f.follow_up_id = k.id and f.state in ('planned', 'deferred')
-                """,
-                [f.follow_up_id for f in changes.moved],
-                [f.due_at for f in changes.moved],
-                [f.state for f in changes.moved],
-                [f.reason for f in changes.moved],
-                self.now,
-            )
+        await self._move(changes.moved)
         await _FOLLOW_UPS.write(
             self.conn,
             (
@@ -172,6 +159,26 @@ class PlanningTables(Session):
             ),
         )
         await self._save_work(changes)
+
+    async def _move(self, moved: Sequence[FollowUp]) -> None:
+        """Most become what the others of the batch become, at the time they had: their ids go as one text."""
+        alike: dict[tuple[FollowUpState, str | None], list[FollowUp]] = {}
+        for follow_up in moved:
+            alike.setdefault((follow_up.state, follow_up.reason), []).append(follow_up)
+        for (state, reason), those in alike.items():
+            await self.conn.execute(
+                """
+                update follow_ups f set state = $3, reason = $4, decided_at = $5, row_version = f.row_version + 1,
+                    due_at = k.due_at
+                from unnest(string_to_array($1, chr(10))::uuid[], $2::timestamptz[]) as k(id, due_at)
+                where f.follow_up_id = k.id and f.state in ('planned', 'deferred')
+                """,
+                as_lines(map(str, (f.follow_up_id for f in those))),
+                [f.due_at for f in those],
+                state,
+                reason,
+                self.now,
+            )
 
     async def _save_work(self, changes: PlanningChanges) -> None:
         teams: dict[UUID, Any] = {}

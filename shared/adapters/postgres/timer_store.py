@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book, CustomerPage
-from shared.application.clockwork import DueTimer
+from shared.application.clockwork import EVERYBODY, DueTimer
 
 
 class TimerTables(Session):
@@ -36,19 +36,39 @@ class TimerTables(Session):
         for row in rows:
             book.customers[row[0]] = CustomerPage(*row)
 
-    async def take_due_timers(self, scopes: Sequence[str]) -> list[DueTimer]:
+    async def due_timers(self, scopes: Sequence[str]) -> list[DueTimer]:
         rows = await self.conn.fetch(
             """
-            with taken as (
-                delete from timers where scope = any(string_to_array($1, chr(10))) and due_at <= $2
-                returning scope, kind, subject, due_at, rank
-            )
-            select scope, kind, subject, due_at from taken order by due_at, rank, scope, subject
+            select scope, kind, subject, due_at from timers
+            where scope = any(string_to_array($1, chr(10))) and due_at <= $2 order by due_at, rank, scope, subject
             """,
             as_lines(scopes),
             self.now,
         )
         return [DueTimer(*row) for row in rows]
+
+    async def take_timers_of_nobody(self) -> list[DueTimer]:
+        rows = await self.conn.fetch(
+            "delete from timers where scope = $1 and due_at <= $2 returning scope, kind, subject, due_at",
+            EVERYBODY,
+            self.now,
+        )
+        return [DueTimer(*row) for row in rows]
+
+    async def end_timers(self, timers: Sequence[DueTimer]) -> None:
+        if not timers:
+            return
+        await self.conn.execute(
+            """
+            delete from timers t
+            using unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as k(scope, kind, subject, due_at)
+            where t.scope = k.scope and t.kind = k.kind and t.subject = k.subject and t.due_at = k.due_at
+            """,
+            [timer.scope for timer in timers],
+            [timer.kind for timer in timers],
+            [timer.subject for timer in timers],
+            [timer.due_at for timer in timers],
+        )
 
     async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]:
         rows = await self.conn.fetch(
