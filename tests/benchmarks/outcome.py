@@ -65,6 +65,13 @@ def middle(rounds: Sequence[Rate]) -> Rate:
     return replace(found, cost=min(costs, key=lambda cost: cost.all)) if costs else found
 
 
+def middle_line(rounds: Sequence[Line]) -> Line:
+    """One path over several rounds: the round with the median ratio, or rate where there is no limit; of two the worse.
+
+    Ours and the limit are of one round: what else the machine does in it slows both."""
+    return sorted(rounds, key=lambda line: line.ratio or line.ours)[(len(rounds) - 1) // 2]
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
@@ -117,4 +124,4 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
 
 
-__all__ = ["Line", "Rate", "median", "middle", "percentile", "show", "write"]
+__all__ = ["Line", "Rate", "median", "middle", "middle_line", "percentile", "show", "write"]

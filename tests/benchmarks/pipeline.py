@@ -22,7 +22,7 @@ from shared.application.pipeline import Consumer, OurEvent
 from shared.application.reminding import Reminding
 from tests.benchmarks import bare_writes, books, feed
 from tests.benchmarks.cost import Cost, Meter
-from tests.benchmarks.outcome import Line
+from tests.benchmarks.outcome import Line, middle_line
 from tests.benchmarks.stage import Stage, connect, settle
 
 NOON = datetime.now(UTC).astimezone(ZoneInfo(feed.SHANGHAI)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -30,15 +30,22 @@ SECOND_STEP = NOON + timedelta(days=2)  # the seed's second text is due at 10:20
 
 
 async def run(stage: Stage) -> None:
-    """Consumer pipeline, planner, messages and due timers, over one book."""
+    """Consumer pipeline, planner, messages and due timers, over a fresh book in each round."""
     count = max(2_000, stage.options.accounts // 5)
+    rounds = [await _round(stage, count) for _ in range(stage.options.rounds)]
+    for of_one_path in zip(*rounds, strict=True):
+        stage.add(middle_line(of_one_path))
+
+
+async def _round(stage: Stage, count: int) -> list[Line]:
+    dsn = stage.server.dsn("bench_pipeline")
     async with booked(stage, "bench_pipeline", count) as (suite, connection):
-        await _consumer(stage, suite, connection)
-        await _planner(stage, suite, connection, count)
-        await settle(stage.server.dsn("bench_pipeline"))
-        await _messages(stage, suite, connection, count)
-        await settle(stage.server.dsn("bench_pipeline"))
-        await _ticks(stage, suite, connection, count)
+        lines = [await _consumer(suite, connection), await _planner(suite, connection, count)]
+        await settle(dsn)
+        lines.append(await _messages(dsn, suite, connection, count))
+        await settle(dsn)
+        lines.append(await _ticks(dsn, suite, connection, count))
+    return lines
 
 
 @asynccontextmanager
@@ -82,7 +89,7 @@ async def take_up(suite: Suite, connection: Any) -> float:
     return await relayed(suite, (notifier.consumer(Reminding(suite.deps.shelf)),))
 
 
-async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:
+async def _consumer(suite: Suite, connection: Any) -> Line:
     """The same effect twice: through relay, codec, inbox and the customers' locks, and as bare batches."""
     await connection.execute("create table bench_effect (customer_id text primary key, seen int)")
     await connection.execute("grant all on bench_effect to arrears_scheduler")
@@ -99,21 +106,20 @@ async def _consumer(stage: Stage, suite: Suite, connection: Any) -> None:
     bare = await bare_writes.consume(connection)
     await connection.execute("update outbox set sent_at = null")
     await connection.execute("vacuum analyze outbox")
-    stage.add(Line("outbox to effect, in process | batches, bare", total / took, "events/s", total / bare, 0.25))
+    return Line("outbox to effect, in process | batches, bare", total / took, "events/s", total / bare, 0.25)
 
 
-async def _planner(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
+async def _planner(suite: Suite, connection: Any, count: int) -> Line:
     """What an overdue account makes the planner do: a reminder issued, the next step and its timer written."""
     planner, _ = scheduler.compose(_work(suite), suite.deps.shelf)
     took = await relayed(suite, (planner,))
     issued = await connection.fetchval("select count(*) from outbox where type = 'arrears.reminder.due.v1'")
     if issued != count:
         raise RuntimeError(f"{issued} reminders for {count} accounts")
-    stage.add(Line("new case to reminder.due, planned", count / took, "cases/s"))
+    return Line("new case to reminder.due, planned", count / took, "cases/s")
 
 
-async def _messages(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
-    dsn = stage.server.dsn("bench_pipeline")
+async def _messages(dsn: str, suite: Suite, connection: Any, count: int) -> Line:
     meter = Meter(dsn)
     taken_up, sent = await send_all(suite, connection, count)
     cost, meter = meter.cost(count), Meter(dsn)
@@ -121,13 +127,12 @@ async def _messages(stage: Stage, suite: Suite, connection: Any, count: int) -> 
     limit = meter.cost(count)
     note = f"{count / sent:,.0f}/s without taking them up from the outbox; {_costs(cost, limit)}"
     line = "message: planned, gate, marked, gateway, recorded | three writes"
-    stage.add(Line(line, count / (taken_up + sent), "messages/s", count / bare, 0.25, note=note))
+    return Line(line, count / (taken_up + sent), "messages/s", count / bare, 0.25, note=note)
 
 
-async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> None:
+async def _ticks(dsn: str, suite: Suite, connection: Any, count: int) -> Line:
     await connection.execute("update outbox set sent_at = now() where sent_at is null")
     await bare_writes.add_due_work(connection, count)
-    dsn = stage.server.dsn("bench_pipeline")
     meter = Meter(dsn)
     bare = await bare_writes.due_work(connection, count)
     limit = meter.cost(count)
@@ -143,7 +148,7 @@ async def _ticks(stage: Stage, suite: Suite, connection: Any, count: int) -> Non
     if issued != count:
         raise RuntimeError(f"{issued} reminders for {count} due timers")
     line = "due timer, checked again, reminder.due | claim, mark, outbox"
-    stage.add(Line(line, count / took, "timers/s", count / bare, 0.3, note=_costs(cost, limit)))
+    return Line(line, count / took, "timers/s", count / bare, 0.3, note=_costs(cost, limit))
 
 
 def _costs(cost: Cost, limit: Cost) -> str:
