@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class ErrorClass(StrEnum):
@@ -39,8 +39,7 @@ class ReceiptStatus(StrEnum):
     DELIVERED = "delivered"
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """One attempt to hand one message over.
 
     ``reference`` is the attempt id (36 ASCII characters), echoed by the provider in receipts and queries;
@@ -55,8 +54,7 @@ class Submission:
     valid_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one submission came to. ``retry_after`` in seconds, when the provider said so."""
 
     kind: OutcomeKind

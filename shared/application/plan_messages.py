@@ -79,9 +79,9 @@ class PlanMessages:
         said = self._shelf.repayment().plans.messages
         plan_id = filed.plan.plan_id
         return NewMessage(
-            message_id=derive("message", _PREFIX, plan_id, what, day.isoformat()),
+            message_id=str(derive("message", _PREFIX, plan_id, what, day.isoformat())),
             customer_id=filed.plan.customer_id,
-            case_id=filed.case_id,
+            case_id=None if filed.case_id is None else str(filed.case_id),
             follow_up_id=None,
             about=f"{_PREFIX}{plan_id}/{what}/{day.isoformat()}",
             step=f"plan-{what}",

@@ -7,10 +7,8 @@ for sending, not here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
-from uuid import UUID
+from typing import NamedTuple, Protocol
 
 from shared.application.book import Book
 from shared.application.judging import PolicyShelf, zone_of
@@ -20,14 +18,14 @@ from shared.domain.contact import Purpose
 from shared.domain.identity import derive
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message to be; ``about`` is the natural key of what it speaks of, unique per case and purpose."""
+class NewMessage(NamedTuple):
+    """A message to be; ``about`` is the natural key of what it speaks of, unique per case and purpose. Ids are UUIDs as
+    text, as events carry them."""
 
-    message_id: UUID
+    message_id: str
     customer_id: str
-    case_id: UUID | None
-    follow_up_id: UUID | None
+    case_id: str | None
+    follow_up_id: str | None
     about: str
     step: str
     anchor: date | None
@@ -63,11 +61,11 @@ class Reminding:
                 continue
             if self._paid_for_a_plan(book, event):
                 continue
-            case_id = UUID(event.data["case_id"])
+            case_id = event.data["case_id"]
             about = f"cure/{event.data['reopenings']}"
             messages.append(
                 NewMessage(
-                    message_id=derive("message", case_id, about),
+                    message_id=str(derive("message", case_id, about)),
                     customer_id=event.customer_id,
                     case_id=case_id,
                     follow_up_id=None,
@@ -99,9 +97,9 @@ class Reminding:
             case_id = event.data.get("case_id")
             messages.append(
                 NewMessage(
-                    message_id=derive("message", "complaint", complaint_id),
+                    message_id=str(derive("message", "complaint", complaint_id)),
                     customer_id=event.customer_id,
-                    case_id=UUID(case_id) if case_id else None,
+                    case_id=case_id or None,
                     follow_up_id=None,
                     about=f"complaint/{complaint_id}",
                     step="complaint-acknowledgement",
@@ -121,10 +119,10 @@ COMPLAINT_ACKNOWLEDGEMENT = "complaint-received"
 def _reminder(event: OurEvent) -> NewMessage:
     data = event.data
     return NewMessage(
-        message_id=UUID(data["message_id"]),
+        message_id=data["message_id"],
         customer_id=event.customer_id,
-        case_id=UUID(data["case_id"]),
-        follow_up_id=UUID(data["follow_up_id"]),
+        case_id=data["case_id"],
+        follow_up_id=data["follow_up_id"],
         about=f"{data['step']}/{data['anchor']}",
         step=data["step"],
         anchor=date.fromisoformat(data["anchor"]),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
@@ -56,8 +56,7 @@ class RuleShelf(PolicyShelf, Protocol):
     def rules(self, jurisdiction: str) -> RuleSet | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """An attempt that is marked: hand it over before ``closes_at`` (business time) and within the send window."""
 
     attempt_id: UUID

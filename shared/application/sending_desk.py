@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.domain.calendar import local_date
@@ -37,8 +37,7 @@ _BY_MACHINE, _PLAIN = Manner(automated=True), Manner()
 POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("email",)}
 
 
-@dataclass(frozen=True, slots=True)
-class DueMessage:
+class DueMessage(NamedTuple):
     message_id: UUID
     case_id: UUID | None
     follow_up_id: UUID | None
@@ -50,8 +49,7 @@ class DueMessage:
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """A contact point that may be used. ``opened()`` is its E.164 number or mail address: it is kept sealed, and of a
     customer's points only the one that is written to is opened."""
 
@@ -61,8 +59,7 @@ class Reach:
     opened: Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Debt:
+class Debt(NamedTuple):
     """What a text may say of the debt: the worst overdue account, and all that is past due in its currency."""
 
     card_last4: str
@@ -118,8 +115,7 @@ class Desk:
     account_holds: list[Hold] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """What is said, and the version of the template that said it."""
 
     subject: str | None
@@ -171,6 +167,14 @@ class Rulings:
         self._known: dict[tuple[Any, ...], Ruling] = {}
 
     def ask(self, purpose: str, channel: str, desk: Desk, reach: Reach, rules: RuleSet) -> Ruling:
+        if _ON_FILE(desk) == _NOTHING:  # as of most: then this is all that the facts would be made of
+            asked = (rules.label, channel, purpose, desk.zone, desk.jurisdiction, reach.source, desk.facts_pending)
+            plain = (*asked, channel in desk.asks_permission)
+            known = self._known.get(plain)
+            if known is None:
+                facts = facts_of(desk, channel, reach, self.now)
+                known = self._known[plain] = self._decided(purpose, channel, desk, reach, rules, facts)
+            return known
         facts = facts_of(desk, channel, reach, self.now)
         if facts.history:  # then it matters whose number it is, and nobody else's past is the same
             return self._decided(purpose, channel, desk, reach, rules, facts)
@@ -198,6 +202,15 @@ def alike_by(facts: ContactFacts) -> list[Any]:
     return [_frozen(fact) if type(fact) in _MAPS else fact for fact in _ALL_FACTS(facts)]
 
 
+# What is no fact about the person, or is a part of the key by itself. Whatever a desk gets new is taken for a fact.
+_APART = {
+    *("customer_id", "name", "language", "zone", "jurisdiction", "messages", "cases", "reach", "debt", "card_last4"),
+    *("lists_texts", "asks_permission", "facts_pending", "merged_away", "spoken", "cards", "account_holds"),
+}
+_ON_FILE = attrgetter(*(each.name for each in fields(Desk) if each.name not in _APART))
+_NOTHING = _ON_FILE(Desk("", "", "", None, None))
+
+
 _ALL_FACTS = attrgetter(*(each.name for each in fields(ContactFacts)))
 
 
@@ -210,8 +223,7 @@ def _frozen(mapping: Mapping[Any, Any]) -> tuple[Any, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(NamedTuple):
     """Send by ``channel`` to ``reach``."""
 
     channel: str

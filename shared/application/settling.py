@@ -7,9 +7,9 @@ only moves upwards in rank, so answers may come twice, late and out of order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.application.book import Book, Changes
@@ -26,8 +26,7 @@ from shared.domain.message import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What is now known of an attempt."""
 
     attempt_id: UUID
@@ -64,8 +63,7 @@ class OpenAttempt:
         return self.state is AttemptState.SENDING or self.attempt_id == attempt_id(self.message_id, self.tries)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageChange:
+class MessageChange(NamedTuple):
     state: MessageState
     reason: str | None
     channels: tuple[str, ...]
@@ -120,7 +118,7 @@ def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: Set
     """Note what the settlement means, and move the attempt."""
     if settlement.state is AttemptState.REJECTED and settlement.error is ErrorClass.ROUTE:
         # Our side of the road is broken; the message is not burnt.
-        settlement = replace(settlement, state=AttemptState.RELEASED)
+        settlement = settlement._replace(state=AttemptState.RELEASED)
     state, newest = settlement.state, attempt.newest
     attempt.state = state
     changes.attempts[attempt.attempt_id] = (settlement, ledger_after(state))

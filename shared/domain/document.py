@@ -61,6 +61,13 @@ class Section:
     def text(self, key: str, default: Any = REQUIRED) -> str:
         return self._read(key, default, _text)
 
+    def line(self, key: str) -> str:
+        """A name or key: a text without a line feed or another control character."""
+        return self._read(key, REQUIRED, _line)
+
+    def optional_line(self, key: str) -> str | None:
+        return self._read(key, None, _line)
+
     def optional_text(self, key: str) -> str | None:
         return self._read(key, None, _text)
 
@@ -140,6 +147,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text that is not empty")
     return value
+
+
+def _line(value: object) -> str:
+    text = _text(value)
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
 
 
 def _one_of(value: str, allowed: Collection[str]) -> str:

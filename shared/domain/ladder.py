@@ -106,7 +106,7 @@ def read_ladder(section: Section, buckets: tuple[Bucket, ...]) -> Ladder:
 def _step(section: Section, index: int, buckets: tuple[Bucket, ...]) -> Step:
     kind = StepKind(section.word("kind", frozenset(StepKind)))
     step = Step(
-        id=section.text("id"),
+        id=section.line("id"),
         rank=section.whole("rank", (index + 1) * 10, low=1),
         bucket=section.word("bucket", [bucket.name for bucket in buckets]),
         day=section.whole("day", low=1, high=10_000),
@@ -133,7 +133,7 @@ def _channels(section: Section, kind: StepKind) -> tuple[str, ...]:
 
 
 def _template(section: Section, kind: StepKind) -> str | None:
-    return section.text("template") if kind is StepKind.MESSAGE else section.optional_text("template")
+    return section.line("template") if kind is StepKind.MESSAGE else section.optional_line("template")
 
 
 def _conditions(section: Section) -> Conditions:

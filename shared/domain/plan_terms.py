@@ -221,10 +221,10 @@ def _messages(section: Section) -> PlanMessages:
     messages = PlanMessages(
         remind=RemindRule(section.whole("remind_days", low=1, high=30), section.clock("remind_at")),
         channels=section.words("channels", ("sms", "email")),
-        reminder=section.text("reminder"),
-        paid=section.text("paid"),
-        completed=section.text("completed"),
-        broken=section.text("broken"),
+        reminder=section.line("reminder"),
+        paid=section.line("paid"),
+        completed=section.line("completed"),
+        broken=section.line("broken"),
     )
     section.finish()
     if not messages.channels:

@@ -163,7 +163,7 @@ def _grace(section: Section) -> Grace:
 
 def _thanks(section: Section) -> Thanks:
     channels = section.words("channels", MESSAGE_CHANNELS, default=("sms",))
-    thanks = Thanks(section.optional_text("on_cure"), channels)
+    thanks = Thanks(section.optional_line("on_cure"), channels)
     section.finish()
     return thanks
 

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.application.sending_desk import Desk, DueMessage, Reach, Rulings, alike_by, explained, facts_of, reserve
+from shared.application.sending_desk import (
+    Desk,
+    DueMessage,
+    Reach,
+    Rulings,
+    alike_by,
+    explained,
+    facts_of,
+    manner_of,
+    reserve,
+)
 from shared.domain.contact import Consent, Proposal, allowed_until, decide, parse_rules
 from shared.domain.hold import Hold, HoldKind
 from tests.domain.seeds import china_pack
@@ -49,6 +59,10 @@ def desks(draw: st.DrawFn) -> Desk:
         st.dictionaries(st.just("sms"), st.integers(0, 90).map(lambda n: NOW - timedelta(minutes=n)), max_size=1)
     )
     desk.facts_pending = draw(st.booleans())
+    if draw(st.booleans()):  # most have nothing on file
+        desk.holds, desk.opted_out, desk.contacts, desk.last_contacts = [], set(), {}, {}
+    desk.asks_permission = frozenset(draw(st.sets(st.sampled_from(["sms", "email"]), max_size=1)))
+    desk.permissions = frozenset(draw(st.sets(st.sampled_from(["sms", "email"]), max_size=1)))
     return desk
 
 
@@ -65,7 +79,8 @@ def test_each_gets_the_answer_that_they_would_get_alone(asked: list[tuple[Desk, 
     rulings = Rulings(NOW)
     for desk, reach, channel, purpose in asked:
         facts = facts_of(desk, channel, reach, NOW)
-        proposal = Proposal(channel, purpose, NOW, desk.customer_id, str(reach.point_id))
+        manner = manner_of(desk, channel)
+        proposal = Proposal(channel, purpose, NOW, desk.customer_id, str(reach.point_id), manner=manner)
         alone = decide(proposal, facts, RULES)
         ruling = rulings.ask(purpose, channel, desk, reach, RULES)
         assert ruling.decision == alone

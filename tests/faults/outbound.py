@@ -95,9 +95,9 @@ class Outbound:
     ) -> UUID:
         number, key = next(self._numbers), uuid4()
         message = NewMessage(
-            message_id=key,
+            message_id=str(key),
             customer_id=customer,
-            case_id=case_id,
+            case_id=None if case_id is None else str(case_id),
             follow_up_id=None,
             about=f"test/{number}",
             step=f"step-{number}",

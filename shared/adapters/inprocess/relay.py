@@ -60,9 +60,10 @@ class InProcessRelay:
     async def deliver(self) -> int:
         """Oldest first, until nothing is left or ``ROUND`` batches are delivered; the number of rows that were.
 
-        The next batch is read while one is applied. What commits late, before the last row that was read, comes in the
-        next round: a customer's rows commit in their order."""
+        While one batch is applied the next is read, and the one before is marked sent. What commits late, before the
+        last row that was read, comes in the next round: a customer's rows commit in their order."""
         count, reading = 0, asyncio.create_task(self._read(after=0))
+        marking: asyncio.Task[None] = asyncio.create_task(self._mark_sent(()))
         try:
             for _ in range(ROUND):
                 batch = await reading
@@ -70,12 +71,14 @@ class InProcessRelay:
                     break
                 reading = asyncio.create_task(self._read(after=batch.seqs[-1]))
                 await asyncio.gather(*(consume(self._work, consumer, batch.events) for consumer in self._consumers))
-                await self._mark_sent(batch.seqs)
+                await marking
+                marking = asyncio.create_task(self._mark_sent(batch.seqs))
                 self._delivered()
                 count += len(batch.seqs)
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+            await marking
         return count
 
     async def _read(self, after: int) -> _Batch:
@@ -90,6 +93,8 @@ class InProcessRelay:
         return _Batch([row["seq"] for row in rows], events)
 
     async def _mark_sent(self, seqs: Sequence[int]) -> None:
+        if not seqs:
+            return
         await self._pool.execute("update outbox set sent_at = clock_timestamp() where seq = any($1::bigint[])", seqs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from shared.adapters.postgres.keys import as_lines
+from shared.adapters.postgres.keys import as_lines, texts
 from shared.adapters.postgres.offset_store import OffsetTables
 from shared.adapters.postgres.rows import Rows
 from shared.application.ports import InboxLine, ParkedEvent, Seen
@@ -62,13 +62,14 @@ class InboxTables(OffsetTables):
         rows = await self.conn.fetch(
             """
             insert into inbox (consumer, source, id, received_at)
-            select $1, k.source, k.id, $4 from unnest($2::text[], $3::text[]) as k(source, id)
+            select $1, k.source, k.id, $4
+            from unnest(string_to_array($2, chr(10)), string_to_array($3, chr(10))) as k(source, id)
             on conflict do nothing
             returning source, id
             """,
             consumer,
-            [key[0] for key in keys],
-            [key[1] for key in keys],
+            texts([key[0] for key in keys]),
+            texts([key[1] for key in keys]),
             self.now,
         )
         return {(row[0], row[1]) for row in rows}

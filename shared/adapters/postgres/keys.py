@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def as_lines(keys: Iterable[str]) -> str:
@@ -12,3 +12,12 @@ def as_lines(keys: Iterable[str]) -> str:
     batch asks ten tables about the same hundreds of customers. No id has a line feed in it: intake takes none that is
     not printable."""
     return "\n".join(keys)
+
+
+def texts(values: Collection[str | None]) -> str:
+    """Texts of a batch for ``string_to_array($1, chr(10), '')``, None as an empty line. Raises ValueError for one with
+    a line feed, of which two would come out."""
+    joined = "\n".join([value or "" for value in values])
+    if joined.count("\n") != len(values) - 1:
+        raise ValueError("a text with a line feed can not be one of several lines")
+    return joined

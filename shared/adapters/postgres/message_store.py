@@ -11,7 +11,7 @@ from uuid import UUID
 
 from shared.adapters.postgres.circumstance_store import CircumstanceTables
 from shared.adapters.postgres.contact_event_store import ContactEventTables
-from shared.adapters.postgres.keys import as_lines
+from shared.adapters.postgres.keys import as_lines, texts
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.timer_store import TimerTables
 from shared.adapters.postgres.word_lists import listed, words_of
@@ -25,10 +25,12 @@ from shared.domain.hold import Hold, HoldKind
 _PLAN = """
     insert into messages (message_id, customer_id, case_id, follow_up_id, about, step, anchor, policy_version, purpose,
                           template, channels, state, not_before, created_at, updated_at)
-    select message_id, customer_id, case_id, follow_up_id, about, step, anchor, policy_version, purpose, template,
-           channels::jsonb, 'planned', $12, $12, $12
-    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::date[], $8::int[],
-                $9::text[], $10::text[], $11::text[])
+    select message_id::uuid, customer_id, case_id::uuid, follow_up_id::uuid, about, step, anchor, policy_version,
+           purpose, template, channels::jsonb, 'planned', $12, $12, $12
+    from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), string_to_array($3, chr(10), ''),
+                string_to_array($4, chr(10), ''), string_to_array($5, chr(10)), string_to_array($6, chr(10)),
+                $7::date[], $8::int[], string_to_array($9, chr(10)), string_to_array($10, chr(10)),
+                string_to_array($11, chr(10)))
         as k(message_id, customer_id, case_id, follow_up_id, about, step, anchor, policy_version, purpose, template,
              channels)
     on conflict (message_id) do nothing
@@ -37,8 +39,9 @@ _PLAN = """
 # driver does. Alike decisions are one row of ``noted``.
 _MARK = """
     with k as materialized (
-        select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::date[],
-                             $8::int[], $9::bytea[], $10::bytea[], $11::bytea[], $12::int[])
+        select * from unnest($1::uuid[], $2::uuid[], string_to_array($3, chr(10)), string_to_array($4, chr(10)),
+                             $5::uuid[], string_to_array($6, chr(10)), $7::date[], $8::int[], $9::bytea[],
+                             $10::bytea[], $11::bytea[], $12::int[])
             as k(attempt_id, message_id, customer_id, channel, point_id, purpose, local_date, template_version,
                  text_sha256, body_enc, subject_enc, note)
     ), reserved as (
@@ -62,23 +65,17 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
     async def add_messages(self, messages: Sequence[NewMessage]) -> None:
         if not messages:
             return
-        rows = [
-            (
-                m.message_id,
-                m.customer_id,
-                m.case_id,
-                m.follow_up_id,
-                m.about,
-                m.step,
-                m.anchor,
-                m.policy_version,
-                m.purpose,
-                m.template,
-                listed(m.channels),
-            )
-            for m in messages
-        ]
-        await self.conn.execute(_PLAN, *map(list, zip(*rows, strict=True)), self.now)
+        ids, customers, cases, follow_ups, about, steps, anchors, versions, purposes, templates, channels = zip(
+            *messages, strict=True
+        )
+        await self.conn.execute(
+            _PLAN,
+            *map(texts, (ids, customers, cases, follow_ups, about, steps)),
+            anchors,
+            versions,
+            *map(texts, (purposes, templates, [listed(each) for each in channels])),
+            self.now,
+        )
 
     async def claim_due_messages(
         self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = ()
@@ -290,9 +287,12 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
                     place,
                 )
             )
+        columns: list[Any] = list(zip(*rows, strict=True))
+        for words in (2, 3, 5):  # customer, channel, purpose
+            columns[words] = texts(columns[words])
         await self.conn.execute(
             _MARK,
-            *map(list, zip(*rows, strict=True)),
+            *columns,
             [as_json(note) for _, note in noted.values()],
             self.now,
             dict(gateways),
