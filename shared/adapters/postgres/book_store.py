@@ -30,8 +30,8 @@ _REVERSAL = """r.source, r.reversal_id, r.payment_id, r.account_id, r.currency, 
 class BookTables(Session):
     async def owners(self, account_ids: Iterable[str]) -> dict[str, str]:
         rows = await self.conn.fetch(
-            "select distinct account_id, customer_id from accounts where account_id = any($1::text[])",
-            list(account_ids),
+            "select distinct account_id, customer_id from accounts where account_id = any(string_to_array($1, chr(10)))",
+            as_lines(account_ids),
         )
         return {row[0]: row[1] for row in rows}
 
@@ -41,10 +41,10 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             with recursive owned as (
-                select distinct account_id, customer_id from accounts where account_id = any($1::text[])
+                select distinct account_id, customer_id from accounts where account_id = any(string_to_array($1, chr(10)))
             ), chain as (
                 select c.customer_id, c.merged_into
-                from (select unnest($2::text[]) as customer_id union select customer_id from owned) named
+                from (select unnest(string_to_array($2, chr(10))) as customer_id union select customer_id from owned) named
                 join customers c using (customer_id)
                 where c.merged_into is not null
                 union
@@ -55,8 +55,8 @@ class BookTables(Session):
             union all
             select false, customer_id, merged_into from chain
             """,
-            list(account_ids),
-            list(customer_ids),
+            as_lines(account_ids),
+            as_lines(customer_ids),
         )
         owners = {row[1]: row[2] for row in rows if row[0]}
         return owners, {row[1]: row[2] for row in rows if not row[0]}
@@ -84,7 +84,8 @@ class BookTables(Session):
         ids = sorted(set(account_ids))
         if ids:
             await self.conn.execute(
-                "select pg_advisory_xact_lock(hashtextextended(id, 7)) from unnest($1::text[]) as id", ids
+                "select pg_advisory_xact_lock(hashtextextended(id, 7)) from unnest(string_to_array($1, chr(10))) as id",
+                as_lines(ids),
             )
 
     async def load_cases(self, book: Book) -> None:
@@ -95,7 +96,7 @@ class BookTables(Session):
             """
             select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
                    c.reopenings, c.ended_at, c.end_reason, s.seq, s.at, s.anchor, s.past_due, s.segment
-            from unnest($1::text[]) as k(customer_id)
+            from unnest(string_to_array($1, chr(10))) as k(customer_id)
             cross join lateral (
                 select * from cases where cases.customer_id = k.customer_id order by ordinal desc limit 1
             ) c
@@ -103,7 +104,7 @@ class BookTables(Session):
                 select * from case_standings where case_standings.case_id = c.case_id order by seq desc limit 1
             ) s on true
             """,
-            had_one,
+            as_lines(had_one),
         )
         for row in rows:
             page = book.customers[row[1]]
@@ -121,9 +122,9 @@ class BookTables(Session):
             select account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal,
                    interest, fees, penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status,
                    closed_reason, closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
-            from accounts where customer_id = any($1::text[])
+            from accounts where customer_id = any(string_to_array($1, chr(10)))
             """,
-            known,
+            as_lines(known),
         )
         for row in rows:
             account = read_account(row)
@@ -136,19 +137,19 @@ class BookTables(Session):
         if not (loaded or new):
             return
         asked = (
-            [account.account_id for account in loaded],
-            [account.currency for account in loaded],
+            as_lines([account.account_id for account in loaded]),
+            as_lines([account.currency for account in loaded]),
             [account.cutoff_at for account in loaded],
-            [*new, *known],
+            as_lines([*new, *known]),
         )
         # Other currencies of known accounts, and accounts never reported: all their payments wait, unmatched.
         payments = await self.conn.fetch(
             f"""
             select {_PAYMENT}
-            from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
+            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::timestamptz[]) as k(account_id, currency, cutoff)
             join payments p on p.account_id = k.account_id and p.currency = k.currency and p.posted_at > k.cutoff
             union all
-            select {_PAYMENT} from payments p where p.account_id = any($4::text[]) and not p.matched
+            select {_PAYMENT} from payments p where p.account_id = any(string_to_array($4, chr(10))) and not p.matched
             """,  # noqa: S608 - constants only
             *asked,
         )
@@ -156,14 +157,14 @@ class BookTables(Session):
         reversals = await self.conn.fetch(
             """
             select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
-            from unnest($1::text[], $2::text[], $3::timestamptz[]) as k(account_id, currency, cutoff)
+            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::timestamptz[]) as k(account_id, currency, cutoff)
             join reversals r on r.account_id = k.account_id and r.currency = k.currency and r.applied
             join payments p on p.source = r.source and p.payment_id = r.payment_id
             where r.reversed_at > k.cutoff or p.posted_at > k.cutoff
             union all
             select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
             from reversals r join payments p on p.source = r.source and p.payment_id = r.payment_id
-            where r.account_id = any($4::text[]) and r.applied and not p.matched
+            where r.account_id = any(string_to_array($4, chr(10))) and r.applied and not p.matched
             """,
             *asked,
         )
@@ -172,11 +173,11 @@ class BookTables(Session):
     async def payments(self, keys: Sequence[PaymentKey]) -> dict[PaymentKey, Payment]:
         rows = await self.conn.fetch(
             f"""
-            select {_PAYMENT} from unnest($1::text[], $2::text[]) as k(source, payment_id)
+            select {_PAYMENT} from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10))) as k(source, payment_id)
             join payments p on p.source = k.source and p.payment_id = k.payment_id
             """,  # noqa: S608 - constants only
-            [key[0] for key in keys],
-            [key[1] for key in keys],
+            as_lines([key[0] for key in keys]),
+            as_lines([key[1] for key in keys]),
         )
         return {(row[0], row[1]): Payment(*row) for row in rows}
 
@@ -185,16 +186,16 @@ class BookTables(Session):
     ) -> dict[tuple[str, str], Reversal]:
         rows = await self.conn.fetch(
             f"""
-            select {_REVERSAL} from unnest($1::text[], $2::text[]) as k(source, reversal_id)
+            select {_REVERSAL} from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10))) as k(source, reversal_id)
             join reversals r on r.source = k.source and r.reversal_id = k.reversal_id
             union
-            select {_REVERSAL} from unnest($3::text[], $4::text[]) as k(source, payment_id)
+            select {_REVERSAL} from unnest(string_to_array($3, chr(10)), string_to_array($4, chr(10))) as k(source, payment_id)
             join reversals r on r.source = k.source and r.payment_id = k.payment_id
             """,  # noqa: S608 - constants only
-            [key[0] for key in keys],
-            [key[1] for key in keys],
-            [key[0] for key in of_payments],
-            [key[1] for key in of_payments],
+            as_lines([key[0] for key in keys]),
+            as_lines([key[1] for key in keys]),
+            as_lines([key[0] for key in of_payments]),
+            as_lines([key[1] for key in of_payments]),
         )
         return {(row[0], row[1]): Reversal(*row) for row in rows}
 
@@ -202,11 +203,11 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             select s.account_id, s.currency, s.sequence, s.fingerprint
-            from unnest($1::text[], $2::text[], $3::bigint[]) as k(account_id, currency, sequence)
+            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::bigint[]) as k(account_id, currency, sequence)
             join snapshots s using (account_id, currency, sequence)
             """,
-            [key[0] for key in keys],
-            [key[1] for key in keys],
+            as_lines([key[0] for key in keys]),
+            as_lines([key[1] for key in keys]),
             [key[2] for key in keys],
         )
         return {(row[0], row[1], row[2]): row[3] for row in rows}
@@ -215,9 +216,9 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             select source, id, account_id, currency, type, data from waiting_facts
-            where account_id = any($1::text[]) and not applied order by received_at, source, id
+            where account_id = any(string_to_array($1, chr(10))) and not applied order by received_at, source, id
             """,
-            list(account_ids),
+            as_lines(account_ids),
         )
         return [WaitingFact(*(*row[:5], fact_json(row[5]))) for row in rows]
 

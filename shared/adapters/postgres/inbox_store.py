@@ -33,17 +33,17 @@ class InboxTables(OffsetTables):
         rows = await self.conn.fetch(
             """
             select i.source, i.id, i.answer, i.fingerprint, false
-            from unnest($2::text[], $3::text[]) as k(source, id)
+            from unnest(string_to_array($2, chr(10)), string_to_array($3, chr(10))) as k(source, id)
             join inbox i on i.consumer = $1 and i.source = k.source and i.id = k.id
             union all
             select p.source, p.event_id, 'parked', null, true
-            from unnest($2::text[], $3::text[]) as k(source, id)
+            from unnest(string_to_array($2, chr(10)), string_to_array($3, chr(10))) as k(source, id)
             join parked p on p.consumer = $1 and p.source = k.source and p.event_id = k.id
             where p.state in ('parked', 'dead')
             """,
             consumer,
-            [key[0] for key in keys],
-            [key[1] for key in keys],
+            texts([key[0] for key in keys]),
+            texts([key[1] for key in keys]),
         )
         found = {(row[0], row[1]): Seen(row[2], row[3]) for row in rows if not row[4]}
         return found | {(row[0], row[1]): Seen(row[2], None) for row in rows if row[4]}
