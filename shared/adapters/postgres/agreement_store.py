@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.adapters.postgres.assessment_store import AssessmentTables
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.plan_document import decode_plan, decode_settlement, encode_plan, encode_settlement
 from shared.adapters.postgres.rows import Rows, Together, set_all
 from shared.adapters.postgres.scoping import scope_of
@@ -149,13 +150,14 @@ class AgreementTables(WaiverTables, AssessmentTables):
     async def load_agreements(self, book: Book) -> None:
         rows = await self.conn.fetch(
             """
-            select customer_id from promises where customer_id = any($1::text[])
-            union select customer_id from plans where customer_id = any($1::text[])
-            union select customer_id from settlements where customer_id = any($1::text[])
-            union select customer_id from waivers where customer_id = any($1::text[])
-            union select customer_id from ladder_waits where customer_id = any($1::text[])
+            with asked as materialized (select unnest(string_to_array($1, chr(10))) as customer_id)
+            select customer_id from promises join asked using (customer_id)
+            union select customer_id from plans join asked using (customer_id)
+            union select customer_id from settlements join asked using (customer_id)
+            union select customer_id from waivers join asked using (customer_id)
+            union select customer_id from ladder_waits join asked using (customer_id)
             """,
-            list(book.customers),
+            as_lines(book.customers),
         )
         agreed = [row[0] for row in rows]
         if not agreed:

@@ -30,7 +30,8 @@ _REVERSAL = """r.source, r.reversal_id, r.payment_id, r.account_id, r.currency, 
 class BookTables(Session):
     async def owners(self, account_ids: Iterable[str]) -> dict[str, str]:
         rows = await self.conn.fetch(
-            "select distinct account_id, customer_id from accounts where account_id = any(string_to_array($1, chr(10)))",
+            "select distinct account_id, customer_id from accounts"
+            " where account_id = any((select string_to_array($1, chr(10)))::text[])",
             as_lines(account_ids),
         )
         return {row[0]: row[1] for row in rows}
@@ -41,10 +42,13 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             with recursive owned as (
-                select distinct account_id, customer_id from accounts where account_id = any(string_to_array($1, chr(10)))
+                select distinct account_id, customer_id from accounts
+                where account_id = any((select string_to_array($1, chr(10)))::text[])
             ), chain as (
                 select c.customer_id, c.merged_into
-                from (select unnest(string_to_array($2, chr(10))) as customer_id union select customer_id from owned) named
+                from (
+                    select unnest(string_to_array($2, chr(10))) as customer_id union select customer_id from owned
+                ) named
                 join customers c using (customer_id)
                 where c.merged_into is not null
                 union
@@ -74,7 +78,7 @@ class BookTables(Session):
 
     async def _lock(self, ids: list[str]) -> Sequence[Any]:
         rows: Sequence[Any] = await self.conn.fetch(
-            f"select {_CUSTOMER} from customers where customer_id = any(string_to_array($1, chr(10)))"  # noqa: S608 - constants only
+            f"select {_CUSTOMER} from customers where customer_id = any((select string_to_array($1, chr(10)))::text[])"  # noqa: S608 - constants only
             " order by customer_id for no key update",
             as_lines(ids),
         )
@@ -122,7 +126,7 @@ class BookTables(Session):
             select account_id, currency, customer_id, product, card_last4, credit_limit, sequence, cutoff_at, principal,
                    interest, fees, penalty, reported_dues, dues, past_due, oldest_due, estimated, paid_since, status,
                    closed_reason, closed_sequence, charged_off_at, charged_off_amount, bucket, bucket_since
-            from accounts where customer_id = any(string_to_array($1, chr(10)))
+            from accounts where customer_id = any((select string_to_array($1, chr(10)))::text[])
             """,
             as_lines(known),
         )
@@ -146,10 +150,12 @@ class BookTables(Session):
         payments = await self.conn.fetch(
             f"""
             select {_PAYMENT}
-            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::timestamptz[]) as k(account_id, currency, cutoff)
+            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::timestamptz[])
+              as k(account_id, currency, cutoff)
             join payments p on p.account_id = k.account_id and p.currency = k.currency and p.posted_at > k.cutoff
             union all
-            select {_PAYMENT} from payments p where p.account_id = any(string_to_array($4, chr(10))) and not p.matched
+            select {_PAYMENT} from payments p
+            where p.account_id = any((select string_to_array($4, chr(10)))::text[]) and not p.matched
             """,  # noqa: S608 - constants only
             *asked,
         )
@@ -157,14 +163,15 @@ class BookTables(Session):
         reversals = await self.conn.fetch(
             """
             select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
-            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::timestamptz[]) as k(account_id, currency, cutoff)
+            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::timestamptz[])
+              as k(account_id, currency, cutoff)
             join reversals r on r.account_id = k.account_id and r.currency = k.currency and r.applied
             join payments p on p.source = r.source and p.payment_id = r.payment_id
             where r.reversed_at > k.cutoff or p.posted_at > k.cutoff
             union all
             select r.account_id, r.currency, r.reversed_at, p.posted_at, r.amount
             from reversals r join payments p on p.source = r.source and p.payment_id = r.payment_id
-            where r.account_id = any(string_to_array($4, chr(10))) and r.applied and not p.matched
+            where r.account_id = any((select string_to_array($4, chr(10)))::text[]) and r.applied and not p.matched
             """,
             *asked,
         )
@@ -173,7 +180,8 @@ class BookTables(Session):
     async def payments(self, keys: Sequence[PaymentKey]) -> dict[PaymentKey, Payment]:
         rows = await self.conn.fetch(
             f"""
-            select {_PAYMENT} from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10))) as k(source, payment_id)
+            select {_PAYMENT} from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)))
+              as k(source, payment_id)
             join payments p on p.source = k.source and p.payment_id = k.payment_id
             """,  # noqa: S608 - constants only
             as_lines([key[0] for key in keys]),
@@ -186,10 +194,12 @@ class BookTables(Session):
     ) -> dict[tuple[str, str], Reversal]:
         rows = await self.conn.fetch(
             f"""
-            select {_REVERSAL} from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10))) as k(source, reversal_id)
+            select {_REVERSAL} from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)))
+              as k(source, reversal_id)
             join reversals r on r.source = k.source and r.reversal_id = k.reversal_id
             union
-            select {_REVERSAL} from unnest(string_to_array($3, chr(10)), string_to_array($4, chr(10))) as k(source, payment_id)
+            select {_REVERSAL} from unnest(string_to_array($3, chr(10)), string_to_array($4, chr(10)))
+              as k(source, payment_id)
             join reversals r on r.source = k.source and r.payment_id = k.payment_id
             """,  # noqa: S608 - constants only
             as_lines([key[0] for key in keys]),
@@ -203,7 +213,8 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             select s.account_id, s.currency, s.sequence, s.fingerprint
-            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::bigint[]) as k(account_id, currency, sequence)
+            from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), $3::bigint[])
+              as k(account_id, currency, sequence)
             join snapshots s using (account_id, currency, sequence)
             """,
             as_lines([key[0] for key in keys]),
@@ -216,7 +227,8 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             select source, id, account_id, currency, type, data from waiting_facts
-            where account_id = any(string_to_array($1, chr(10))) and not applied order by received_at, source, id
+            where account_id = any((select string_to_array($1, chr(10)))::text[]) and not applied
+            order by received_at, source, id
             """,
             as_lines(account_ids),
         )

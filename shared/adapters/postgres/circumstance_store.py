@@ -64,7 +64,8 @@ class CircumstanceTables(Session):
         rows = await self.conn.fetch(
             """
             select customer_id, kind, value, point_id, ends_at from contact_circumstances
-            where customer_id = any(string_to_array($1, chr(10))) and withdrawn_at is null and starts_at <= $2
+            where customer_id = any((select string_to_array($1, chr(10)))::text[]) and withdrawn_at is null
+              and starts_at <= $2
               and (ends_at is null or ends_at > $2)
             order by recorded_at, circumstance_id
             """,

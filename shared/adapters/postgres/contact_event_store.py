@@ -32,13 +32,14 @@ _EVENTS = """
     from contact_ledger l
     left join contact_permits p on p.permit_id = l.attempt_id
     left join contact_attempts a on a.contact_id = l.attempt_id
-    where l.customer_id = any(string_to_array($1, chr(10))) and l.local_date >= $2 and l.state <> 'released'
+    where l.customer_id = any((select string_to_array($1, chr(10)))::text[]) and l.local_date >= $2
+      and l.state <> 'released'
       and l.made_by <> 'message'
     union all
     select a.customer_id, a.at, a.channel, a.purpose, false, a.target, a.person_id, a.point_id, a.account_ids, null,
            a.answered_by, a.connected, a.effective_talk, a.talk_seconds, a.announcement
     from contact_attempts a
-    where a.customer_id = any(string_to_array($1, chr(10))) and a.at >= $2 and not a.outbound
+    where a.customer_id = any((select string_to_array($1, chr(10)))::text[]) and a.at >= $2 and not a.outbound
     order by 2, 1
 """
 
@@ -47,7 +48,8 @@ _EVENTS = """
 _TEXTS = """
     select l.customer_id, l.at, l.channel, l.purpose, a.point_id
     from contact_ledger l left join attempts a on a.attempt_id = l.attempt_id
-    where l.customer_id = any(string_to_array($1, chr(10))) and l.local_date >= $2 and l.state <> 'released'
+    where l.customer_id = any((select string_to_array($1, chr(10)))::text[]) and l.local_date >= $2
+      and l.state <> 'released'
       and l.made_by = 'message'
     order by l.at, l.attempt_id
 """
@@ -102,7 +104,8 @@ class ContactEventTables(Session):
             """
             select customer_id, kind, channel, from_time, to_time, weekdays, given_by, proof, starts_at, ends_at
             from contact_hours
-            where customer_id = any(string_to_array($1, chr(10))) and withdrawn_at is null and starts_at <= $2
+            where customer_id = any((select string_to_array($1, chr(10)))::text[]) and withdrawn_at is null
+              and starts_at <= $2
               and (ends_at is null or ends_at > $2)
             order by recorded_at, hours_id
             """,

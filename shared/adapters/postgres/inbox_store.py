@@ -78,7 +78,8 @@ class InboxTables(OffsetTables):
         rows = await self.conn.fetch(
             """
             select distinct customer_id from parked
-            where consumer = $1 and customer_id = any(string_to_array($2, chr(10))) and state in ('parked', 'dead')
+            where consumer = $1 and customer_id = any((select string_to_array($2, chr(10)))::text[])
+              and state in ('parked', 'dead')
             """,
             consumer,
             as_lines(customer_ids),

@@ -134,7 +134,7 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
             select m.customer_id, m.message_id, m.case_id, m.follow_up_id, m.about, m.step, m.purpose, m.template,
                    m.channels::text, m.tries, c.state, u.name_enc
             from messages m join customers u on u.customer_id = m.customer_id left join cases c on c.case_id = m.case_id
-            where m.customer_id = any(string_to_array($1, chr(10))) and m.waits_until <= $2
+            where m.customer_id = any((select string_to_array($1, chr(10)))::text[]) and m.waits_until <= $2
             order by m.not_before, m.created_at, m.message_id
             """,
             ids,
@@ -152,7 +152,8 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         rows = await self.conn.fetch(
             """
             select customer_id, point_id, kind, source, value_enc from contact_points
-            where customer_id = any(string_to_array($1, chr(10))) and state = 'active' and kind in ('mobile', 'email')
+            where customer_id = any((select string_to_array($1, chr(10)))::text[]) and state = 'active'
+              and kind in ('mobile', 'email')
             order by customer_id, position, point_id
             """,
             ids,
@@ -168,7 +169,7 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         rows = await self.conn.fetch(
             """
             select hold_id, customer_id, account_id, kind, reason, placed_at, ends_at, released_at
-            from holds where customer_id = any(string_to_array($1, chr(10))) and released_at is null
+            from holds where customer_id = any((select string_to_array($1, chr(10)))::text[]) and released_at is null
               and (ends_at is null or ends_at > $2)
             """,
             ids,
@@ -178,7 +179,7 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
             desks[row[1]].holds.append(Hold(str(row[0]), row[1], row[2], HoldKind(row[3]), *row[4:]))
         outs = await self.conn.fetch(
             "select customer_id, channel from preferences"
-            " where customer_id = any(string_to_array($1, chr(10))) and opted_out",
+            " where customer_id = any((select string_to_array($1, chr(10)))::text[]) and opted_out",
             ids,
         )
         for row in outs:
@@ -186,7 +187,7 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         waiting = await self.conn.fetch(
             "select distinct customer_id from parked"
             " where consumer = 'intake' and state in ('parked', 'dead')"
-            " and customer_id = any(string_to_array($1, chr(10)))",
+            " and customer_id = any((select string_to_array($1, chr(10)))::text[])",
             ids,
         )
         for row in waiting:
@@ -199,7 +200,8 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         rows = await self.conn.fetch(
             """
             select customer_id, local_date, channel, count(*), max(at) from contact_ledger
-            where customer_id = any(string_to_array($1, chr(10))) and local_date >= $2 and state <> 'released'
+            where customer_id = any((select string_to_array($1, chr(10)))::text[]) and local_date >= $2
+              and state <> 'released'
               and made_by = 'message'
             group by customer_id, local_date, channel
             """,
@@ -222,7 +224,7 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
             """
             with recursive person as (
                 select customer_id, merged_into as stays from customers
-                where merged_into = any(string_to_array($1, chr(10)))
+                where merged_into = any((select string_to_array($1, chr(10)))::text[])
                 union
                 select c.customer_id, p.stays from customers c join person p on c.merged_into = p.customer_id
             )
@@ -237,7 +239,8 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         rows = await self.conn.fetch(
             """
             select customer_id, account_id, card_last4, currency, past_due, oldest_due, bucket
-            from accounts a where customer_id = any(string_to_array($1, chr(10))) and status <> 'closed'
+            from accounts a where customer_id = any((select string_to_array($1, chr(10)))::text[])
+              and status <> 'closed'
             order by customer_id, oldest_due nulls last, past_due desc, account_id
             """,
             ids,

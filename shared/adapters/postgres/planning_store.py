@@ -68,7 +68,7 @@ class PlanningTables(Session):
             select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
                    c.reopenings, c.ended_at, c.end_reason
             from customers u join cases c on c.customer_id = u.customer_id and c.ordinal = u.cases_opened
-            where u.customer_id = any(string_to_array($1, chr(10)))
+            where u.customer_id = any((select string_to_array($1, chr(10)))::text[])
             """,
             as_lines(ids),
         )
@@ -83,7 +83,7 @@ class PlanningTables(Session):
     async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
             "select case_id, at, anchor, past_due::text, segment from case_standings"
-            " where case_id = any(string_to_array($1, chr(10))::uuid[]) order by case_id, seq",
+            " where case_id = any((select string_to_array($1, chr(10)))::uuid[]) order by case_id, seq",
             as_lines(map(str, by_case)),
         )
         for row in rows:
@@ -92,7 +92,7 @@ class PlanningTables(Session):
     async def _load_record(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
             "select case_id, step, anchor, state, deferred_until, follow_up_id, due_at from follow_ups"
-            " where case_id = any(string_to_array($1, chr(10))::uuid[])",
+            " where case_id = any((select string_to_array($1, chr(10)))::uuid[])",
             as_lines(map(str, by_case)),
         )
         for row in rows:
@@ -104,7 +104,7 @@ class PlanningTables(Session):
             """
             select h.customer_id, h.placed_at, least(h.ends_at, h.released_at), h.kind, h.hold_id
             from holds h
-            where h.customer_id = any(string_to_array($1, chr(10))) and h.kind = any($2::text[])
+            where h.customer_id = any((select string_to_array($1, chr(10)))::text[]) and h.kind = any($2::text[])
               and (h.account_id is null or not exists (
                     select 1 from accounts a
                     where a.customer_id = h.customer_id and a.account_id <> h.account_id
@@ -123,7 +123,8 @@ class PlanningTables(Session):
 
     async def _load_waiting(self, files: dict[str, CaseFile]) -> None:
         rows = await self.conn.fetch(
-            "select customer_id, at, until from ladder_waits where customer_id = any(string_to_array($1, chr(10)))"
+            "select customer_id, at, until from ladder_waits"
+            " where customer_id = any((select string_to_array($1, chr(10)))::text[])"
             " order by customer_id, seq",
             as_lines(files),
         )

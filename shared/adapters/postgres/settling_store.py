@@ -20,7 +20,7 @@ class SettlingTables(Session):
     async def hold_customers(self, customer_ids: Iterable[str]) -> None:
         """Lock as ``lock_customers`` does, for who does not look at their pages."""
         await self.conn.execute(
-            "select from customers where customer_id = any(string_to_array($1, chr(10)))"
+            "select from customers where customer_id = any((select string_to_array($1, chr(10)))::text[])"
             " order by customer_id for no key update",
             as_lines(set(customer_ids)),
         )

@@ -28,7 +28,7 @@ class TimerTables(Session):
         rows = await self.conn.fetch(
             """
             select customer_id, core_version, language, time_zone, jurisdiction, segment, merged_into, cases_opened
-            from customers where customer_id = any(string_to_array($1, chr(10))) order by customer_id
+            from customers where customer_id = any((select string_to_array($1, chr(10)))::text[]) order by customer_id
             for no key update skip locked
             """,
             as_lines(customer_ids),
@@ -40,7 +40,8 @@ class TimerTables(Session):
         rows = await self.conn.fetch(
             """
             select scope, kind, subject, due_at from timers
-            where scope = any(string_to_array($1, chr(10))) and due_at <= $2 order by due_at, rank, scope, subject
+            where scope = any((select string_to_array($1, chr(10)))::text[]) and due_at <= $2
+            order by due_at, rank, scope, subject
             """,
             as_lines(scopes),
             self.now,
@@ -73,7 +74,8 @@ class TimerTables(Session):
     async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]:
         rows = await self.conn.fetch(
             "select scope, min(due_at) from timers"
-            " where scope = any(string_to_array($1, chr(10))) and kind = 'bucket_roll' and due_at <= $2 group by scope",
+            " where scope = any((select string_to_array($1, chr(10)))::text[]) and kind = 'bucket_roll'"
+            " and due_at <= $2 group by scope",
             as_lines(customer_ids),
             self.now,
         )
