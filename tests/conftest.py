@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -29,6 +30,7 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 
 from shared.adapters.postgres.migrate import migrate
 from shared.adapters.postgres.schema import SCHEMA
+from shared.adapters.postgres.shelf import seed_documents
 from shared.runtime.embedded_postgres import OWNER_ROLE, EmbeddedPostgres, EmbeddedPostgresError
 from shared.runtime.local_kafka import LocalKafka
 from shared.runtime.ownership import file_lock
@@ -36,6 +38,8 @@ from tests.ground import ground, grounds
 from tests.kafka_broker import has_owners, kill_what_killed_runs_left, shared_broker, why_no_broker
 
 TEMPLATE = "template_arrears"
+SEEDED = "template_seeded"  # the same with the documents that ship
+SEEDED_AT = datetime(2026, 6, 29, tzinfo=UTC)
 HOME_VARIABLE = "ARREARS_TEST_HOME"
 KEPT_VARIABLES = {"ARREARS_REQUIRE", "ARREARS_KAFKA_HOME"}  # of the run itself; the rest would change what is tested
 PARTS: dict[str, Callable[[], str | None]] = {
@@ -154,7 +158,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     marker = server.home / "template-is-migrated"
     with file_lock(server.home / "template.lock"):
         if not marker.exists():
-            asyncio.run(_make_template(dsn, server.dsn("postgres")))
+            asyncio.run(_make_templates(server, dsn))
             marker.touch()
     yield server
     server.stop()
@@ -175,9 +179,9 @@ async def other_database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
 
 
 @contextlib.asynccontextmanager
-async def copy_of_template(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+async def copy_of_template(postgres: EmbeddedPostgres, template: str = TEMPLATE) -> AsyncIterator[Database]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    await _administer(postgres, f"create database {name} template {TEMPLATE} strategy file_copy")
+    await _administer(postgres, f"create database {name} template {template} strategy file_copy")
     yield Database(name, postgres)
     await _administer(postgres, f"drop database {name} with (force)")
 
@@ -218,12 +222,17 @@ def tmp_path() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-async def _make_template(dsn: str, administrator: str) -> None:
+async def _make_templates(server: EmbeddedPostgres, dsn: str) -> None:
     await migrate(dsn)
-    connection = await asyncpg.connect(administrator)
-    # Nobody connects to it any more, so that it can be copied at any moment.
-    await connection.execute(f"alter database {TEMPLATE} is_template true allow_connections false")
-    await connection.close()
+    await _close(server, TEMPLATE)
+    await _administer(server, f"create database {SEEDED} template {TEMPLATE} strategy file_copy")
+    await seed_documents(server.dsn(SEEDED), SEEDED_AT)
+    await _close(server, SEEDED)
+
+
+async def _close(server: EmbeddedPostgres, template: str) -> None:
+    """Nobody connects to it any more, so that it can be copied at any moment."""
+    await _administer(server, f"alter database {template} is_template true allow_connections false")
 
 
 async def _administer(server: EmbeddedPostgres, statement: str) -> None:

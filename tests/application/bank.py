@@ -105,6 +105,12 @@ def merged(origin: str, into: str) -> tuple[str, dict[str, Any]]:
     return "customer.merged.v1", {"from_customer_id": origin, "into_customer_id": into}
 
 
+async def seed_once(conn: Any, at: datetime) -> None:
+    """The documents that ship, where the database was not made with them."""
+    if not await conn.fetchval("select exists (select from arrears.policies)"):
+        await seed(conn, at)
+
+
 class Bank:
     """``say`` sends facts under fresh event ids; ``send`` sends events as they are."""
 
@@ -120,7 +126,7 @@ class Bank:
         """On a database that holds nothing yet; its business clock stands at ``NOW``."""
         pool = await Pool.open(database.dsn(), size=4)
         async with pool.acquire() as conn:
-            await seed(conn, NOW)
+            await seed_once(conn, NOW)
             await conn.execute("insert into business_clock (id, now) values (1, $1)", NOW)
         shelf = Shelf(pool)
         await shelf.renew()

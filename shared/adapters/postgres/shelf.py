@@ -63,12 +63,12 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
     await release_packs(conn, rules, at, SEEDED_BY)
 
 
-async def seed_documents(dsn: str) -> None:
+async def seed_documents(dsn: str, now: datetime | None = None) -> None:
     """``seed`` on a connection of the schema's owner."""
     conn = await asyncpg.connect(dsn)
     try:
         await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-        await seed(conn)
+        await seed(conn, now)
     finally:
         await conn.close()
 

@@ -17,9 +17,8 @@ from services.api.deps import make_deps
 from services.api.dev_issuer import DevIssuer
 from services.api.settings import ApiSettings
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.shelf import seed
 from shared.application.principal import Role
-from tests.application.bank import NOW
+from tests.application.bank import NOW, seed_once
 from tests.conftest import Database
 from tests.services.framing import client_of
 
@@ -63,7 +62,7 @@ async def core_banking(database: Database, home: Path, now: datetime = NOW) -> A
     await owner.close()
     pool = await Pool.open(database.dsn(), size=4)
     async with pool.acquire() as conn:
-        await seed(conn, now)
+        await seed_once(conn, now)
     deps = make_deps(ApiSettings(environment="development", home=home, manual_clock=True), pool)
     app, issuer = create_app(deps), DevIssuer(home, audience="arrears")
     async with client_of(app, issuer.make_token(Role.CORE_BANKING)) as client:

@@ -21,12 +21,11 @@ from services.scheduler.timers import table
 from shared.adapters.clock import move_manual_clock
 from shared.adapters.inprocess.relay import InProcessRelay
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.shelf import seed
 from shared.application.clockwork import BucketRolls, run_due
 from shared.application.planning import Planner
 from shared.application.principal import Role
 from shared.application.reminding import Reminding
-from tests.application.bank import NOW, Bank
+from tests.application.bank import NOW, Bank, seed_once
 from tests.services.framing import client_of
 
 COLLECTOR, SUPERVISOR, COMPLIANCE, AUDITOR = Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR
@@ -101,7 +100,7 @@ class Person:
 async def office(database: Any, home: Any) -> AsyncIterator[Office]:
     pool = await Pool.open(database.dsn(), size=4)
     async with pool.acquire() as connection:
-        await seed(connection, NOW)
+        await seed_once(connection, NOW)
         await move_manual_clock(connection, NOW)
     deps = make_deps(ApiSettings(environment="development", home=home, manual_clock=True), pool)
     await deps.shelf.renew()

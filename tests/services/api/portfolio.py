@@ -18,7 +18,6 @@ from shared.adapters.clock import move_manual_clock
 from shared.adapters.gateways.registry import build_gateways
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.shelf import seed
 from shared.adapters.rendering import Renderer
 from shared.adapters.wording import TemplateWording
 from shared.application.book import Book
@@ -30,6 +29,7 @@ from shared.application.reminding import Reminding
 from shared.application.sending import Marked, Sender
 from shared.application.settling import Settlement, settle
 from shared.domain.message import AttemptState
+from tests.application.bank import seed_once
 from tests.services.framing import client_of
 
 SOURCE = "/core-banking"
@@ -178,7 +178,7 @@ async def open_portfolio(dsn: str, home: Path) -> Portfolio:
     gateways = build_gateways(GatewaySettings())
     deps = make_deps(settings, pool, gateways=gateways)
     async with pool.acquire() as connection:
-        await seed(connection, MORNING - timedelta(days=1))
+        await seed_once(connection, MORNING - timedelta(days=1))
         await move_manual_clock(connection, MORNING)
     await deps.shelf.renew()
     return Portfolio(deps, create_app(deps), DevIssuer(home, audience="arrears"))
