@@ -62,8 +62,7 @@ class CustomerPage:
         return cls(customer_id, 0, "zh-CN", None, None, "standard", None, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(NamedTuple):
     source: str
     payment_id: str
     account_id: str

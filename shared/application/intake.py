@@ -358,6 +358,6 @@ async def _load_keys(tx: Transaction, ledger: Ledger, events: Sequence[InboundEv
                 pass
     if payments:
         ledger.payments = await tx.payments(payments)
-        ledger.reversals = await tx.reversals(reversals, posted)
+        ledger.add_reversals(await tx.reversals(reversals, posted))
     if snapshots:
         ledger.snapshots = await tx.snapshots(snapshots)

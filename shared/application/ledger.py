@@ -6,6 +6,7 @@ pages in memory; what is written, and whether, is the transaction's business.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -48,9 +49,14 @@ class Ledger:
     merged: dict[str, str] = field(default_factory=dict)  # customer id -> the one that it was merged into
     payments: dict[PaymentKey, Payment] = field(default_factory=dict)
     reversals: dict[tuple[str, str], Reversal] = field(default_factory=dict)
+    taken_back: set[PaymentKey] = field(default_factory=set)  # payments that reversals at hand name
     snapshots: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
     waiting: list[WaitingFact] = field(default_factory=list)
     profiles: dict[str, ReportedCustomer] = field(default_factory=dict)  # to be written, by customer
+
+    def add_reversals(self, reversals: Mapping[tuple[str, str], Reversal]) -> None:
+        self.reversals |= reversals
+        self.taken_back.update((source, one.payment_id) for (source, _), one in reversals.items())
 
     def customer_id(self, named: str) -> str:
         while named in self.merged:

@@ -142,7 +142,7 @@ def _match_waiting_payments(ledger: Ledger, key: AccountKey, customer_id: str) -
     movements = ledger.book.movements.get(key)
     for payment in [] if movements is None else list(movements.payments.values()):
         if not payment.matched:
-            put_payment(ledger, replace(payment, matched=True, customer_id=customer_id))
+            put_payment(ledger, payment._replace(matched=True, customer_id=customer_id))
 
 
 def customer_updated(ledger: Ledger, event: InboundEvent, fact: CustomerUpdated) -> Verdict:
@@ -180,8 +180,7 @@ def charged_off(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff) ->
         )
     # A closed account stays closed; that it was charged off before is on record all the same, whichever came first.
     is_closed = account.status is AccountStatus.CLOSED
-    changed = replace(
-        account,
+    changed = account._replace(
         status=AccountStatus.CLOSED if is_closed else AccountStatus.CHARGED_OFF,
         charged_off_at=fact.charged_off_at,
         charged_off_amount=fact.amount,
@@ -203,7 +202,7 @@ def closed(ledger: Ledger, event: InboundEvent, fact: AccountClosed) -> Verdict:
         )
     if fact.sequence < max(account.sequence, account.closed_sequence or 0):
         return Verdict(Answer.STALE, "a newer report of the account is known")
-    changed = replace(account, status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence)
+    changed = account._replace(status=AccountStatus.CLOSED, closed_reason=fact.reason, closed_sequence=fact.sequence)
     _after_status(ledger, changed, event.type, "account.closed", {"reason": fact.reason})
     return ACCEPTED
 
@@ -245,7 +244,7 @@ def merged(ledger: Ledger, event: InboundEvent, fact: CustomerMerged) -> Verdict
 
 
 def _move_account(ledger: Ledger, account: Account, customer_id: str) -> None:
-    moved = replace(account, customer_id=customer_id)
+    moved = account._replace(customer_id=customer_id)
     ledger.book.accounts_of(account.customer_id).pop(account.key, None)
     ledger.book.changes.set_timer(account.customer_id, "bucket_roll", f"{account.account_id}/{account.currency}", None)
     ledger.book.put_account(moved)

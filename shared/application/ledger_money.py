@@ -34,8 +34,9 @@ def posted(ledger: Ledger, event: InboundEvent, fact: PaymentPosted) -> Verdict:
     )
     ledger.book.changes.new_payments.add(payment.key)
     put_payment(ledger, payment)
-    for reversal in [r for r in ledger.reversals.values() if not r.applied and _reverses(r, payment)]:
-        _apply_reversal(ledger, reversal)
+    if payment.key in ledger.taken_back:
+        for reversal in [r for r in ledger.reversals.values() if not r.applied and _reverses(r, payment)]:
+            _apply_reversal(ledger, reversal)
     if account is None:
         return Verdict(Answer.UNMATCHED, "no such account and currency was ever reported; kept until it is")
     after_money(ledger, account, event.type, _received(ledger.payments[payment.key]))
@@ -109,7 +110,7 @@ def _misfit(payment: Payment, fact: PaymentReversed) -> str | None:
 
 def _put_reversal(ledger: Ledger, reversal: Reversal) -> None:
     key = (reversal.source, reversal.reversal_id)
-    ledger.reversals[key] = reversal
+    ledger.add_reversals({key: reversal})
     ledger.book.changes.reversals[key] = reversal
 
 
@@ -122,7 +123,7 @@ def _apply_reversal(ledger: Ledger, reversal: Reversal) -> None:
     newest = max(filter(None, (payment.last_reversed_at, reversal.reversed_at)))
     put_payment(
         ledger,
-        replace(payment, reversed_amount=payment.reversed_amount + reversal.amount, last_reversed_at=newest),
+        payment._replace(reversed_amount=payment.reversed_amount + reversal.amount, last_reversed_at=newest),
     )
     _put_reversal(ledger, replace(reversal, applied=True))
     movements = ledger.book.movements_of((payment.account_id, payment.currency))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class AccountStatus(StrEnum):
@@ -55,8 +56,7 @@ class MoneySince:
 NOTHING_SINCE = MoneySince()
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Dues as they stand now (covered ones kept with ``unpaid`` 0), oldest first."""
 
     dues: tuple[Due, ...]
@@ -65,8 +65,7 @@ class Standing:
     estimated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """One account in one currency; dual-currency cards are two."""
 
     account_id: str
@@ -137,7 +136,7 @@ def restand(account: Account, since: MoneySince) -> Account:
     standing = stand(account.reported_dues, since)
     if standing == account.standing and since.paid == account.paid_since:
         return account
-    return replace(account, standing=standing, paid_since=since.paid)
+    return account._replace(standing=standing, paid_since=since.paid)
 
 
 def covered_by(before: Standing, after: Standing) -> Mapping[date, int]:

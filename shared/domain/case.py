@@ -116,7 +116,7 @@ def _roll(
         news = bucket_entries(account, policy, today) if account.followed else _left(account, today)
         if news:
             entries += news
-            account = replace(account, bucket=news[-1].bucket, bucket_since=news[-1].entered_on)
+            account = account._replace(bucket=news[-1].bucket, bucket_since=news[-1].entered_on)
         rolled.append(account)
     return tuple(rolled), tuple(entries)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -102,7 +101,7 @@ def test_trouble_soon_after_a_cure_reopens_the_same_case_later_trouble_opens_a_n
 
 def test_when_the_last_account_closes_so_does_the_case() -> None:
     opened = looked_at(owing(), on=at(DUE + timedelta(days=5)))
-    gone = replace(opened.accounts[0], status=AccountStatus.CLOSED)
+    gone = opened.accounts[0]._replace(status=AccountStatus.CLOSED)
     closed = looked_at(gone, on=at(DUE + timedelta(days=6)), before=opened)
     assert closed.case is not None
     assert closed.case.state is CaseState.CLOSED
@@ -110,7 +109,7 @@ def test_when_the_last_account_closes_so_does_the_case() -> None:
 
 def test_a_charged_off_account_is_followed_on_as_recovery() -> None:
     opened = looked_at(owing(), on=at(DUE + timedelta(days=5)))
-    written_off = replace(opened.accounts[0], status=AccountStatus.CHARGED_OFF)
+    written_off = opened.accounts[0]._replace(status=AccountStatus.CHARGED_OFF)
     judgement = looked_at(written_off, on=at(DUE + timedelta(days=200)), before=opened)
     assert judgement.case is not None
     assert (judgement.case.state, judgement.case.bucket) == (CaseState.OPEN, "M7+")
@@ -134,7 +133,7 @@ def test_however_seldom_we_look_the_bucket_history_is_the_same(looks: list[int])
         for day in days:
             for entry in bucket_entries(current, POLICY, DUE + timedelta(days=day)):
                 lines.append((entry.bucket, entry.entered_on))
-                current = replace(current, bucket=entry.bucket, bucket_since=entry.entered_on)
+                current = current._replace(bucket=entry.bucket, bucket_since=entry.entered_on)
         return lines
 
     every_day = [line for line in history(list(range(looks[-1] + 1))) if line]
