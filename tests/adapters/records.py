@@ -18,10 +18,17 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 async def write(
-    clients: KafkaClients, topic: str, *records: tuple[Headers, bytes | None], partition: int = 0, key: bytes = b"C1"
+    clients: KafkaClients,
+    topic: str,
+    *records: tuple[Headers, bytes | None],
+    partition: int = 0,
+    key: bytes = b"C1",
+    codec: str | None = None,
 ) -> None:
-    """Records of (headers, value), one after the other."""
-    producer = AIOKafkaProducer(bootstrap_servers=clients.settings.bootstrap, acks="all", enable_idempotence=True)
+    """Records of (headers, value), one after the other, packed by ``codec``."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=clients.settings.bootstrap, acks="all", enable_idempotence=True, compression_type=codec
+    )
     await producer.start()
     try:
         name = clients.settings.topic(topic)

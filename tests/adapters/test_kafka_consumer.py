@@ -122,6 +122,16 @@ async def test_where_to_read_on_says_the_database(
     assert [offset for _, offset in reader.offsets] == read
 
 
+@pytest.mark.kafka
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_records_are_read_however_their_producer_packed_them(office: Office, wire: OverKafka, codec: str) -> None:
+    """What the bank's producers are set to is not ours to say; one that we can not unpack stops a consumer."""
+    await write(wire.clients, TOPIC, *[([], b"x" * 500)] * 3, codec=codec)
+    reader = Reader()
+    async with supervised({"planner": reading(wire, reader).run}):
+        await has_read(reader, 3)
+
+
 async def known_to_broker(wire: OverKafka, offset: int) -> bool:
     async with wire.clients.admin() as admin:
         return list((await committed_offsets(admin, wire.clients.group("planner"))).values()) == [offset]
