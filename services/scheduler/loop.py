@@ -25,6 +25,6 @@ class Clockwork:
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.wake.clear()
-            if self.held or not await run_due(self._work, self._table, self._batch):
+            if self.held or not await run_due(self._work, self._table, self._batch, stop):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), self._poll)

@@ -18,7 +18,7 @@ from shared.application.judging import BUCKET_ROLL, PolicyShelf, open_pages, rej
 from shared.application.ports import UnitOfWork
 
 AT_ONCE = 3  # transactions: while the database works for two of them, we think about the third
-AHEAD = 8  # transactions' customers that one look finds, so that none waits for the others to end
+AHEAD = 24  # transactions' customers that one look finds: at the end of each look some wait for the others to end
 EVERYBODY = "*"  # the scope of timers that belong to no customer
 log = structlog.get_logger(__name__)
 
@@ -39,14 +39,19 @@ class TimerUseCase(Protocol):
 TimerTable = Mapping[str, TimerUseCase]
 
 
-async def run_due(work: UnitOfWork, table: TimerTable, limit: int) -> int:
+async def run_due(work: UnitOfWork, table: TimerTable, limit: int, stop: asyncio.Event | None = None) -> int:
     """Run the due timers of at most ``AHEAD`` times ``limit`` customers, ``limit`` a transaction, ``AT_ONCE`` of these
-    at a time; the number of timers that ran."""
+    at a time, until ``stop`` is set; the number of timers that ran."""
     customers = await _due_customers(work, AHEAD * limit)
     parts = iter([customers[at : at + limit] for at in range(0, len(customers), limit)])
 
     async def work_off() -> int:
-        return sum([await _run_part(work, table, part) for part in parts])
+        ran = 0
+        for part in parts:
+            if stop is not None and stop.is_set():
+                break
+            ran += await _run_part(work, table, part)
+        return ran
 
     return sum(await asyncio.gather(*(work_off() for _ in range(AT_ONCE))))
 

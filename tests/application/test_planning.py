@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -121,6 +122,19 @@ async def test_one_round_runs_several_batches_and_every_timer_once(bank: Bank) -
     ran = [await run_due(bank.work, _table(bank), 1) for _ in range(3)]
     assert ran == [AHEAD, 3, 0]
     assert await _issued(bank) == customers
+
+
+async def test_told_to_stop_it_begins_nothing_more(bank: Bank) -> None:
+    await _due_together(bank, 5)
+    stop = asyncio.Event()
+
+    async def stopping(tx: Any, book: Book, due: Any) -> None:
+        await _table(bank)["follow_up"](tx, book, due)
+        stop.set()
+
+    ran = await run_due(bank.work, {**_table(bank), "follow_up": stopping}, 1, stop)
+    assert 1 <= ran < 5, "those under way are ended, the others left for the next start"
+    assert len(await _issued(bank)) == ran
 
 
 async def test_a_customer_who_can_not_be_planned_holds_up_nobody_in_either_batch(bank: Bank) -> None:
