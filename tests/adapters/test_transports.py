@@ -54,6 +54,17 @@ async def test_each_event_reaches_each_consumer_of_its_type_once_and_in_order(of
     assert await office.noted("planner", PAID) == {"C1": [100, 101, 102, 103, 104]}
 
 
+async def test_of_a_large_batch_each_customers_events_stay_in_order(office: Office, wired: Any) -> None:
+    for n in range(60):
+        await office.announce(*((customer, n) for customer in CUSTOMERS))
+    wire = wired(office.consumer("planner", DELINQUENT), office.consumer("letters", DELINQUENT))
+    await wire.start()
+    await wire.settled()
+    in_order = {customer: list(range(60)) for customer in CUSTOMERS}
+    assert await office.noted("planner") == in_order
+    assert await office.noted("letters") == in_order
+
+
 async def test_what_was_delivered_and_not_marked_is_delivered_again_and_changes_nothing(
     office: Office, wired: Any
 ) -> None:
