@@ -19,7 +19,7 @@ from shared.application.reminding import MessageInbox, NewMessage
 from shared.application.sending_desk import Desk, DueMessage, Spoken
 from shared.domain.calendar import local_date
 from shared.domain.contact import Purpose
-from shared.domain.identity import derive
+from shared.domain.identity import derive_text
 from shared.domain.plan import PlanState
 from shared.domain.plan_reminders import covered_through, open_on
 
@@ -79,7 +79,7 @@ class PlanMessages:
         said = self._shelf.repayment().plans.messages
         plan_id = filed.plan.plan_id
         return NewMessage(
-            message_id=str(derive("message", _PREFIX, plan_id, what, day.isoformat())),
+            message_id=derive_text("message", _PREFIX, plan_id, what, day.isoformat()),
             customer_id=filed.plan.customer_id,
             case_id=None if filed.case_id is None else str(filed.case_id),
             follow_up_id=None,

@@ -201,7 +201,7 @@ def _enter(
 def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:
     step = selection.step
     data: dict[str, Any] = {
-        "message_id": str(message_id(follow_up.follow_up_id)),
+        "message_id": message_id(follow_up.follow_up_id),
         "follow_up_id": str(follow_up.follow_up_id),
         "case_id": str(follow_up.case_id),
         "customer_id": follow_up.customer_id,

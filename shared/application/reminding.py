@@ -15,7 +15,7 @@ from shared.application.judging import PolicyShelf, zone_of
 from shared.application.pipeline import OurEvent
 from shared.domain.calendar import local_date
 from shared.domain.contact import Purpose
-from shared.domain.identity import derive
+from shared.domain.identity import derive_text
 
 
 class NewMessage(NamedTuple):
@@ -65,7 +65,7 @@ class Reminding:
             about = f"cure/{event.data['reopenings']}"
             messages.append(
                 NewMessage(
-                    message_id=str(derive("message", case_id, about)),
+                    message_id=derive_text("message", case_id, about),
                     customer_id=event.customer_id,
                     case_id=case_id,
                     follow_up_id=None,
@@ -97,7 +97,7 @@ class Reminding:
             case_id = event.data.get("case_id")
             messages.append(
                 NewMessage(
-                    message_id=str(derive("message", "complaint", complaint_id)),
+                    message_id=derive_text("message", "complaint", complaint_id),
                     customer_id=event.customer_id,
                     case_id=case_id or None,
                     follow_up_id=None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from uuid import UUID
 
-from shared.domain.identity import derive
+from shared.domain.identity import derive, derive_text
 
 
 class MessageState(StrEnum):
@@ -83,9 +83,9 @@ def message_after(state: AttemptState) -> MessageState:
     return MessageState.DONE
 
 
-def message_id(follow_up: UUID) -> UUID:
-    """The message of a follow-up: one, whatever the number of times it is planned."""
-    return derive("message", follow_up)
+def message_id(follow_up: UUID) -> str:
+    """The message of a follow-up, as text: one, whatever the number of times it is planned."""
+    return derive_text("message", follow_up)
 
 
 def attempt_id(message: UUID, tries: int) -> UUID:
