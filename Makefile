@@ -5,7 +5,8 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-JOBS ?= 4
+JOBS ?= 3
+FAULT_JOBS ?= 4
 KAFKA_PORT ?= 9092
 BROKER = $(BIN)/python -m shared.runtime.local_kafka
 KAFKA_HOME = $${ARREARS_HOME:-.arrears}/kafka
@@ -27,11 +28,11 @@ help: ## show this list
 run: $(VENV)/.run ## start everything on embedded defaults; KAFKA=localhost:9092: three processes and a broker (make kafka)
 	$(WITH_KAFKA)$(BIN)/python -m services.local
 
-test: $(VENV)/.dev ## run the tests (JOBS=4 processes, ARGS= for pytest)
+test: $(VENV)/.dev ## run the tests (JOBS=3 processes, ARGS= for pytest)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-faults: $(VENV)/.dev ## services, suites and brokers are killed, stopped, wiped and restored
-	$(BIN)/python -m pytest -m "faults and not full" -n $(JOBS) --dist load --maxschedchunk 1 $(ARGS)
+	$(BIN)/python -m pytest -m "faults and not full" -n $(FAULT_JOBS) --dist load --maxschedchunk 1 $(ARGS)
 
 test-full: $(VENV)/.dev ## the long ones: a hundred kills during the whole feed (ARGS=-s shows the figures)
 	$(BIN)/python -m pytest -m full $(ARGS)

@@ -22,7 +22,7 @@ async def test_an_event_of_ours_that_was_given_up_is_announced_without_its_conte
     planner = office.consumer("planner", DELINQUENT)
     wire = OverKafka(office, [planner], kafka_settings(kafka))
     office.broken.add(("planner", "C1", 471147110))
-    await office.announce(("C1", 471147110), ("C1", 4712))
+    await office.announce(("C1", 471147110), ("C1", 471147111))
     await wire.start()
     await wire.settled()
     await office.pool.execute("update parked set tries = $1 where tries > 0", MOST_TRIES - 1)
