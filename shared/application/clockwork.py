@@ -92,7 +92,12 @@ async def _run_together(work: UnitOfWork, table: TimerTable, customers: Sequence
             await table[kind](tx, book, its_timers)
             set_again.update(book.changes.timers)
             book.changes = Changes()  # written; the next kind must not write it again
-        await tx.end_timers([each for each in timers if (each.scope, each.kind, each.subject) not in set_again])
+        ended = Changes()
+        for each in timers:
+            if (each.scope, each.kind, each.subject) not in set_again:
+                ended.set_timer(each.scope, each.kind, each.subject, None)
+        if ended.timers:
+            await tx.save(ended)
     return len(taken) + len(timers)
 
 

@@ -115,9 +115,6 @@ class TimerStore(Protocol):
     async def take_timers_of_nobody(self) -> list[Any]:
         """Remove and return the due timers that belong to no customer, whom no lock keeps from others."""
 
-    async def end_timers(self, timers: Sequence[Any]) -> None:
-        """Remove timers that were handled, but for those whose time is another by now."""
-
     async def postpone_timers(self, scope: str, error: str) -> None: ...
 
 

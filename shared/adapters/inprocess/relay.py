@@ -64,22 +64,21 @@ class InProcessRelay:
         While one batch is applied the next is read, and the one before is marked sent. What commits late, before the
         last row that was read, comes in the next round: a customer's rows commit in their order."""
         count, reading = 0, asyncio.create_task(self._read(after=0))
-        marking: asyncio.Task[None] = asyncio.create_task(self._mark_sent(()))
+        applied: list[int] = []
         try:
             for _ in range(ROUND):
                 batch = await reading
                 if not batch.events:
                     break
                 reading = asyncio.create_task(self._read(after=batch.seqs[-1]))
-                await self._apply(batch.events)
-                await marking
-                marking = asyncio.create_task(self._mark_sent(batch.seqs))
+                await asyncio.gather(self._apply(batch.events), self._mark_sent(applied))
+                applied = batch.seqs
                 self._delivered()
                 count += len(batch.seqs)
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            await marking
+            await self._mark_sent(applied)
         return count
 
     async def _apply(self, events: Sequence[OurEvent]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from shared.adapters.postgres.keys import as_lines, texts
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.offset_store import OffsetTables
 from shared.adapters.postgres.rows import Rows
 from shared.application.ports import InboxLine, ParkedEvent, Seen
@@ -42,8 +42,8 @@ class InboxTables(OffsetTables):
             where p.state in ('parked', 'dead')
             """,
             consumer,
-            texts([key[0] for key in keys]),
-            texts([key[1] for key in keys]),
+            as_lines([key[0] for key in keys]),
+            as_lines([key[1] for key in keys]),
         )
         found = {(row[0], row[1]): Seen(row[2], row[3]) for row in rows if not row[4]}
         return found | {(row[0], row[1]): Seen(row[2], None) for row in rows if row[4]}
@@ -68,8 +68,8 @@ class InboxTables(OffsetTables):
             returning source, id
             """,
             consumer,
-            texts([key[0] for key in keys]),
-            texts([key[1] for key in keys]),
+            as_lines([key[0] for key in keys]),
+            as_lines([key[1] for key in keys]),
             self.now,
         )
         return {(row[0], row[1]) for row in rows}

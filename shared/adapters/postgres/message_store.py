@@ -11,7 +11,7 @@ from uuid import UUID
 
 from shared.adapters.postgres.circumstance_store import CircumstanceTables
 from shared.adapters.postgres.contact_event_store import ContactEventTables
-from shared.adapters.postgres.keys import as_lines, texts
+from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import as_json
 from shared.adapters.postgres.timer_store import TimerTables
 from shared.adapters.postgres.word_lists import listed, words_of
@@ -70,10 +70,10 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         )
         await self.conn.execute(
             _PLAN,
-            *map(texts, (ids, customers, cases, follow_ups, about, steps)),
+            *map(as_lines, (ids, customers, cases, follow_ups, about, steps)),
             anchors,
             versions,
-            *map(texts, (purposes, templates, [listed(each) for each in channels])),
+            *map(as_lines, (purposes, templates, [listed(each) for each in channels])),
             self.now,
         )
 
@@ -290,12 +290,16 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
                     place,
                 )
             )
-        columns: list[Any] = list(zip(*rows, strict=True))
-        for words in (2, 3, 5):  # customer, channel, purpose
-            columns[words] = texts(columns[words])
+        attempts, messages, customers, channels, points, purposes, *others = zip(*rows, strict=True)
         await self.conn.execute(
             _MARK,
-            *columns,
+            attempts,
+            messages,
+            as_lines(customers),
+            as_lines(channels),
+            points,
+            as_lines(purposes),
+            *others,
             [as_json(note) for _, note in noted.values()],
             self.now,
             dict(gateways),

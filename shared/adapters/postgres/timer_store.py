@@ -56,21 +56,6 @@ class TimerTables(Session):
         )
         return [DueTimer(*row) for row in rows]
 
-    async def end_timers(self, timers: Sequence[DueTimer]) -> None:
-        if not timers:
-            return
-        await self.conn.execute(
-            """
-            delete from timers t
-            using unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as k(scope, kind, subject, due_at)
-            where t.scope = k.scope and t.kind = k.kind and t.subject = k.subject and t.due_at = k.due_at
-            """,
-            [timer.scope for timer in timers],
-            [timer.kind for timer in timers],
-            [timer.subject for timer in timers],
-            [timer.due_at for timer in timers],
-        )
-
     async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]:
         rows = await self.conn.fetch(
             "select scope, min(due_at) from timers"
