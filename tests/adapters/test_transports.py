@@ -54,12 +54,14 @@ async def test_each_event_reaches_each_consumer_of_its_type_once_and_in_order(of
     assert await office.noted("planner", PAID) == {"C1": [100, 101, 102, 103, 104]}
 
 
-async def test_of_a_large_batch_each_customers_events_stay_in_order(office: Office, wired: Any) -> None:
+async def test_of_a_large_batch_each_customers_events_stay_in_order(office: Office) -> None:
     for n in range(60):
         await office.announce(*((customer, n) for customer in CUSTOMERS))
-    wire = wired(office.consumer("planner", DELINQUENT), office.consumer("letters", DELINQUENT))
+    consumers = [office.consumer("planner", DELINQUENT), office.consumer("letters", DELINQUENT)]
+    wire = InProcess(office, consumers, batch=60 * len(CUSTOMERS))
     await wire.start()
     await wire.settled()
+    await wire.stop()
     in_order = {customer: list(range(60)) for customer in CUSTOMERS}
     assert await office.noted("planner") == in_order
     assert await office.noted("letters") == in_order

@@ -168,11 +168,12 @@ class InProcess:
 
     office: Office
     consumers: Sequence[Consumer]
+    batch: int = 50
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def start(self) -> None:
         relay = InProcessRelay(
-            self.office.pool, self.office.work, self.consumers, wake=self.office.wake, poll=0.05, batch=50
+            self.office.pool, self.office.work, self.consumers, wake=self.office.wake, poll=0.05, batch=self.batch
         )
         await self._stack.enter_async_context(supervised({"relay": relay.run}))
 

@@ -124,6 +124,28 @@ async def test_one_round_runs_several_batches_and_every_timer_once(bank: Bank) -
     assert await _issued(bank) == customers
 
 
+async def test_a_timer_that_its_own_work_sets_again_fires_again(bank: Bank) -> None:
+    await _due_together(bank, 1)
+    for _ in range(3):
+        assert await run_due(bank.work, _table(bank), 10) >= 1
+        following = await _coming(bank, "C00")
+        (timer,) = await bank.rows("select due_at from timers where scope = 'C00' and kind = 'follow_up'")
+        assert timer["due_at"] == following["due_at"]
+        await _move(bank, following["due_at"])
+
+
+async def test_steps_that_were_slept_through_say_why_each_in_its_row(bank: Bank) -> None:
+    await _due_together(bank, 2)
+    planned = await _coming(bank, "C00")
+    await _move(bank, planned["due_at"] + timedelta(days=20))
+    await run_due(bank.work, _table(bank), 10)
+    for customer in ("C00", "C01"):
+        rows = await _rows(bank, customer)
+        assert (rows[planned["step"]]["state"], rows[planned["step"]]["reason"]) == ("passed_over", "late")
+        newest = [row for row in rows.values() if row["state"] == "issued" and row["decided_at"] > NOW]
+        assert [(row["reason"], row["due_at"] > planned["due_at"]) for row in newest] == [(None, True)]
+
+
 async def test_told_to_stop_it_begins_nothing_more(bank: Bank) -> None:
     await _due_together(bank, 5)
     stop = asyncio.Event()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from shared.application.sending_desk import (
     reserve,
 )
 from shared.domain.contact import Consent, Proposal, allowed_until, decide, parse_rules
+from shared.domain.contact_facts import PastContact, PlaceRefusal, PreferredHours
 from shared.domain.hold import Hold, HoldKind
 from tests.domain.seeds import china_pack
 
@@ -144,6 +146,46 @@ def test_every_fact_tells_customers_apart(change: dict[str, object]) -> None:
     assert alike_by(facts) == alike_by(facts_of(_plain("C2"), "sms", _reach(), NOW))
     assert alike_by(facts) != alike_by(replace(facts, **change))
     hash(tuple(alike_by(replace(facts, **change))))
+
+
+POINT = Reach(UUID(int=7), "mobile", "contract", lambda: "+8610000000")
+ON_FILE: dict[str, Any] = {
+    "zone": "America/New_York",
+    "jurisdiction": "US",
+    "holds": [Hold("H", "C2", None, HoldKind.DO_NOT_CONTACT, "test", NOW - timedelta(days=1))],
+    "opted_out": {"sms"},
+    "contacts": {TODAY: {"sms": 1}},
+    "last_contacts": {"sms": NOW - timedelta(minutes=1)},
+    "history": (PastContact(NOW - timedelta(hours=1), "call"),),
+    "consents": (Consent("sms", time(22), time(23), NOW),),
+    "preferred": (PreferredHours("sms", time(9), time(10)),),
+    "asks_permission": frozenset({"sms"}),
+    "permissions": frozenset({"sms"}),
+    "places": frozenset({"US-MA"}),
+    "point_places": {str(POINT.point_id): "work"},
+    "refused_places": (PlaceRefusal("work"),),
+    "facts_pending": True,
+}
+NO_FACTS = {
+    *("customer_id", "name", "language", "messages", "cases", "reach", "debt", "card_last4", "lists_texts"),
+    *("merged_away", "spoken", "cards", "account_holds"),
+}
+
+
+def test_all_that_may_be_on_a_desk_is_a_fact_or_known_to_be_none() -> None:
+    assert ON_FILE.keys() | NO_FACTS == {each.name for each in fields(Desk)}
+
+
+@pytest.mark.parametrize("fact", ON_FILE)
+def test_who_has_something_on_file_is_not_ruled_on_as_one_who_has_nothing(fact: str) -> None:
+    rulings = Rulings(NOW)
+    asks = {"asks_permission": ON_FILE["asks_permission"]} if fact == "permissions" else {}
+    nothing = rulings.ask("dunning", "sms", replace(_plain("C1"), **asks), POINT, RULES)
+    desk = replace(_plain("C2"), **asks, **{fact: ON_FILE[fact]})
+    ruling = rulings.ask("dunning", "sms", desk, POINT, RULES)
+    assert ruling.facts == facts_of(desk, "sms", POINT, NOW)
+    assert ruling.facts != nothing.facts
+    assert rulings.ask("dunning", "sms", _plain("C3"), POINT, RULES).facts == facts_of(_plain("C3"), "sms", POINT, NOW)
 
 
 @given(desks(), st.lists(st.tuples(st.sampled_from(["sms", "email"]), st.integers(0, 230)), max_size=4))
