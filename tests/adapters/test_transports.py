@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.inprocess import relay
 from tests.adapters.transports import (
     CURED,
     DELINQUENT,
@@ -183,3 +184,26 @@ async def test_a_stop_in_the_middle_of_a_batch_loses_nothing(office: Office, wir
     everything = {customer: [0, 1, 2] for customer in CUSTOMERS}
     assert await office.noted("planner") == everything
     assert await office.noted("letters") == everything
+
+
+async def test_in_process_a_row_that_is_no_event_stops_its_customer_and_nobody_else(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a row of a version that came later, or one written by hand."""
+    monkeypatch.setattr(relay, "STOPPED_FOR", 0.3)
+    wire = InProcess(office, [office.consumer("planner", DELINQUENT)])
+    await office.announce(*((customer, 0) for customer in CUSTOMERS))
+    await office.pool.execute("update outbox set payload = '[]' where aggregateid = 'C1'")
+    await office.announce(*((customer, 1) for customer in CUSTOMERS))
+    await wire.start()
+    others = {customer: [0, 1] for customer in CUSTOMERS if customer != "C1"}
+    await until(lambda: _has(office, others), what="everybody else's")
+    assert await office.unsent() == 2
+    await office.pool.execute("update outbox set payload = '{\"n\": 0}' where aggregateid = 'C1' and payload = '[]'")
+    await wire.settled()
+    await wire.stop()
+    assert await office.noted("planner") == others | {"C1": [0, 1]}
+
+
+async def _has(office: Office, noted: dict[str, list[int]]) -> bool:
+    return await office.noted("planner") == noted

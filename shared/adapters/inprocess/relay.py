@@ -1,13 +1,15 @@
 """The transport of the embedded suite: outbox rows go, in order, through the codec into each consumer's pipeline.
 
 The same bytes and the same pipeline as with Kafka; a row is marked sent when every consumer has applied or parked it,
-so a crash between makes a second delivery, which the inbox drops.
+so a crash between makes a second delivery, which the inbox drops. A customer with a row that is no event we can read is
+stopped there, and no other is.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,6 +20,7 @@ from shared.application.pipeline import SOURCE, Consumer, OurEvent, consume
 from shared.application.ports import UnitOfWork
 
 IN_HALVES_FROM = 200  # events; of fewer, a second transaction costs more than it saves
+STOPPED_FOR = 10.0  # seconds; then a row that could not be read is tried again, as another version may be running
 ROUND = 16  # batches; then whoever turns the wheel may look whether it is time to stop
 log = structlog.get_logger(__name__)
 
@@ -25,6 +28,7 @@ log = structlog.get_logger(__name__)
 class _Batch(NamedTuple):
     seqs: list[int]
     events: list[OurEvent]
+    last: int  # the place in the outbox up to which it was read
 
 
 class InProcessRelay:
@@ -51,6 +55,7 @@ class InProcessRelay:
         self._delivered = delivered
         self.wake = wake
         self.held = False
+        self._stopped: dict[str, float] = {}  # customers with a row that can not be read, and until when (monotonic)
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -63,14 +68,17 @@ class InProcessRelay:
 
         While one batch is applied the next is read, and the one before is marked sent. What commits late, before the
         last row that was read, comes in the next round: a customer's rows commit in their order."""
-        count, reading = 0, asyncio.create_task(self._read(after=0))
+        # Only here, where the oldest row is read first: in the middle, what lies behind the bad row would pass it.
+        self._stopped = {who: until for who, until in self._stopped.items() if monotonic() < until}
+        count, before, reading = 0, 0, asyncio.create_task(self._read(after=0))
         applied: list[int] = []
         try:
             for _ in range(ROUND):
                 batch = await reading
-                if not batch.events:
+                if batch.last == before:
                     break
-                reading = asyncio.create_task(self._read(after=batch.seqs[-1]))
+                before = batch.last
+                reading = asyncio.create_task(self._read(after=before))
                 await asyncio.gather(self._apply(batch.events), self._mark_sent(applied))
                 applied = batch.seqs
                 self._delivered()
@@ -93,13 +101,27 @@ class InProcessRelay:
     async def _read(self, after: int) -> _Batch:
         rows = await self._pool.fetch(
             "select seq, id, aggregatetype, aggregateid, type, payload::text, at from outbox"
-            " where sent_at is null and seq > $2 order by seq limit $1",
+            " where sent_at is null and seq > $2 and not (aggregateid = any($3::text[])) order by seq limit $1",
             self._batch,
             after,
+            list(self._stopped),
         )
-        bodies = [(row["aggregatetype"], _travelled(row)) for row in rows]
-        events = [seen_as(topic, decode_structured(body), body) for topic, body in bodies]
-        return _Batch([row["seq"] for row in rows], events)
+        read = list(self._readable(rows))
+        return _Batch([seq for seq, _ in read], [event for _, event in read], rows[-1]["seq"] if rows else after)
+
+    def _readable(self, rows: Sequence[Any]) -> Iterator[tuple[int, OurEvent]]:
+        """What can be read; of a customer nothing that lies behind what can not."""
+        for row in rows:
+            if row["aggregateid"] in self._stopped:
+                continue
+            body = _travelled(row)
+            try:
+                event = seen_as(row["aggregatetype"], decode_structured(body), body)
+            except ValueError:
+                self._stopped[row["aggregateid"]] = monotonic() + STOPPED_FOR
+                log.exception("relay.key_stopped", seq=row["seq"], type=row["type"])
+            else:
+                yield row["seq"], event
 
     async def _mark_sent(self, seqs: Sequence[int]) -> None:
         if not seqs:
