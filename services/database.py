@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncpg
 
 from services.settings import CannotStart
-from shared.adapters.postgres.schema import OwnerRefusedError, SchemaMismatchError, check_schema, refuse_owner
+from shared.adapters.postgres.schema import (
+    SERVER_VERSION,
+    OwnerRefusedError,
+    SchemaMismatchError,
+    ServerTooOldError,
+    check_schema,
+    check_server,
+    refuse_owner,
+)
 from shared.runtime.settings import ProcessSettings
 
 
 async def check_database(dsn: str, settings: ProcessSettings) -> None:
-    """A configured database must be of our schema, and outside development we must not be its owner: whoever owns the
-    tables could undo what keeps them in order. Raises CannotStart."""
+    """A configured database must be new enough and of our schema, and outside development we must not be its owner:
+    whoever owns the tables could undo what keeps them in order. Raises CannotStart."""
     try:
         conn = await asyncpg.connect(dsn)
     except (OSError, asyncpg.PostgresError) as error:
@@ -19,10 +27,11 @@ async def check_database(dsn: str, settings: ProcessSettings) -> None:
             f"the database can not be reached ({type(error).__name__}); see ARREARS_DATABASE_URL"
         ) from None
     try:
+        check_server(await conn.fetchval(SERVER_VERSION))
         await check_schema(conn)
         if not settings.in_development:
             await refuse_owner(conn)
-    except (SchemaMismatchError, OwnerRefusedError) as error:
+    except (ServerTooOldError, SchemaMismatchError, OwnerRefusedError) as error:
         raise CannotStart(str(error)) from None
     finally:
         await conn.close()

@@ -17,17 +17,23 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.database import check_database
+from services.settings import CannotStart
+from shared.adapters.postgres import schema
 from shared.adapters.postgres.migrate import LOGIN_ROLES, MigrationError, downgrade, migrate
 from shared.adapters.postgres.schema import (
     SCHEMA,
     OwnerRefusedError,
     SchemaMismatchError,
+    ServerTooOldError,
     check_schema,
+    check_server,
     expected_revision,
     refuse_owner,
 )
 from shared.adapters.postgres.tables import metadata
 from shared.runtime.embedded_postgres import EmbeddedPostgres
+from shared.runtime.settings import ProcessSettings
 from tests.conftest import Database
 
 
@@ -139,3 +145,16 @@ async def test_an_owner_who_may_not_make_roles_is_told_what_an_administrator_mus
     await administrator.execute(str(caught.value).partition("run: ")[2])
     assert await migrate(dsn) == expected_revision()
     await administrator.close()
+
+
+async def test_a_server_that_is_too_old_is_refused_by_its_version(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_server(170000)
+    with pytest.raises(ServerTooOldError, match=r"PostgreSQL 16\.4, this version needs PostgreSQL 17"):
+        check_server(160004)
+    monkeypatch.setattr(schema, "OLDEST_SERVER", 99)
+    with pytest.raises(MigrationError, match="needs PostgreSQL 99"):
+        await migrate(database.owner_dsn)
+    with pytest.raises(CannotStart, match="needs PostgreSQL 99"):
+        await check_database(database.dsn(), ProcessSettings())

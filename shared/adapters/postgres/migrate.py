@@ -19,7 +19,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from shared.adapters.postgres.schema import MIGRATIONS, SCHEMA, SERVICE_ROLE
+from shared.adapters.postgres.schema import (
+    MIGRATIONS,
+    SCHEMA,
+    SERVER_VERSION,
+    SERVICE_ROLE,
+    ServerTooOldError,
+    check_server,
+)
 
 LOGIN_ROLES = ("arrears_api", "arrears_notifier", "arrears_scheduler")
 
@@ -34,11 +41,12 @@ class MigrationError(RuntimeError):
 async def migrate(dsn: str, *, target: str = "head") -> str | None:
     """Bring the database at ``dsn`` up to ``target``, with the roles and grants that the services need; its revision.
 
-    ``dsn`` is that of the owner of the tables. Raises ``MigrationError`` when roles are missing that the owner may not
-    make; waits for its turn up to two minutes and for a table in use up to five seconds.
+    ``dsn`` is that of the owner of the tables. Raises ``MigrationError`` when the server is too old, or when roles are
+    missing that the owner may not make; waits for its turn up to two minutes and for a table in use up to five seconds.
     """
 
     async def work(connection: AsyncConnection) -> None:
+        await _refuse_old_server(connection)
         await _ensure_roles(connection)
         await connection.execute(text(f"create schema if not exists {SCHEMA}"))
         await _alembic(connection, lambda config: command.upgrade(config, target))
@@ -111,6 +119,13 @@ def _config() -> Config:
     config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
     config.set_main_option("timezone", "UTC")
     return config
+
+
+async def _refuse_old_server(connection: AsyncConnection) -> None:
+    try:
+        check_server(await connection.scalar(text(SERVER_VERSION)))
+    except ServerTooOldError as error:
+        raise MigrationError(str(error)) from None
 
 
 async def _ensure_roles(connection: AsyncConnection) -> None:

@@ -14,6 +14,8 @@ import asyncpg
 SCHEMA = "arrears"
 SERVICE_ROLE = "arrears_service"
 MIGRATIONS = Path(__file__).parent / "migrations"
+OLDEST_SERVER = 17  # the first with transaction_timeout, which ends what a frozen process holds
+SERVER_VERSION = "select current_setting('server_version_num')::int"
 
 _REVISION = re.compile(r"""^revision(?:: str)? = ["'](\w+)["']""", re.MULTILINE)
 _FOLLOWS = re.compile(r"""^down_revision(?:: [^=]+)? = ["'](\w+)["']""", re.MULTILINE)
@@ -21,6 +23,10 @@ _FOLLOWS = re.compile(r"""^down_revision(?:: [^=]+)? = ["'](\w+)["']""", re.MULT
 
 class SchemaMismatchError(RuntimeError):
     """The database's schema is not the one that this code was written for."""
+
+
+class ServerTooOldError(RuntimeError):
+    """The database server is older than what this code needs."""
 
 
 class OwnerRefusedError(RuntimeError):
@@ -43,6 +49,15 @@ async def revision_of(connection: asyncpg.Connection) -> str | None:
     known = await connection.fetchval("select to_regclass($1)", f"{SCHEMA}.alembic_version")
     found = await connection.fetchval(f"select version_num from {SCHEMA}.alembic_version") if known else None  # noqa: S608 - constants
     return str(found) if found else None
+
+
+def check_server(version: int) -> None:
+    """Raise ``ServerTooOldError`` unless ``version``, the answer to ``SERVER_VERSION`` (180004 is 18.4), will do."""
+    major, minor = divmod(version, 10_000)
+    if major < OLDEST_SERVER:
+        raise ServerTooOldError(
+            f"the database server is PostgreSQL {major}.{minor}, this version needs PostgreSQL {OLDEST_SERVER} or later"
+        )
 
 
 async def check_schema(connection: asyncpg.Connection) -> None:
