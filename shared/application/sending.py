@@ -38,10 +38,10 @@ from shared.application.sending_desk import (
     choose,
     reserve,
 )
-from shared.application.settling import Settlement, announce_end, settle
+from shared.application.settling import OpenAttempt, Settlement, announce_end, settle
 from shared.domain.calendar import local_date
 from shared.domain.contact import RuleSet
-from shared.domain.message import AttemptState, attempt_id
+from shared.domain.message import AttemptState, MessageState, attempt_id
 
 SEND_WINDOW = 5.0  # seconds from the mark to the write, on the monotonic clock
 LEASE = timedelta(seconds=60)  # longer than the send window and any gateway's time-outs together
@@ -60,9 +60,10 @@ class Marked(NamedTuple):
     """An attempt that is marked: hand it over before ``closes_at`` (business time) and within the send window."""
 
     attempt_id: UUID
-    message_id: UUID
+    message: DueMessage
     customer_id: str
     channel: str
+    point_id: UUID
     to: str
     text: Text
     closes_at: datetime
@@ -72,7 +73,7 @@ class Marked(NamedTuple):
 class SendingChanges:
     """What marking writes: per message its new state, and the attempts with their reservations."""
 
-    sending: list[tuple[Marked, DueMessage, UUID, date, dict[str, Any]]] = field(default_factory=list)
+    sending: list[tuple[Marked, date, dict[str, Any]]] = field(default_factory=list)
     waiting: list[tuple[DueMessage, Wait, dict[str, Any]]] = field(default_factory=list)
     dropped: list[tuple[DueMessage, Drop, dict[str, Any] | None]] = field(default_factory=list)
     marked: Counter[str] = field(default_factory=Counter)  # by channel
@@ -81,12 +82,21 @@ class SendingChanges:
 @dataclass(eq=False, slots=True)
 class Batch:
     """What is marked in one transaction. ``closed``: channels that take nothing now. ``in_hand``: by channel, what this
-    process has marked before and not written down yet, as it is now. ``customers``: whom it has claimed."""
+    process has marked before and not written down yet, as it is now. ``goes_on``: where the last one ended, or from the
+    first that is due. ``customers``: whom it has claimed."""
 
     closed: Sequence[str]
     in_hand: Mapping[str, int]
+    goes_on: bool
     customers: Collection[str] = ()
     changes: SendingChanges = field(default_factory=SendingChanges)
+
+
+class Place(NamedTuple):
+    """In the order of what is due: since when, and whose."""
+
+    since: datetime
+    customer_id: str
 
 
 class SendingStore(AgreementReader, Protocol):
@@ -94,8 +104,8 @@ class SendingStore(AgreementReader, Protocol):
     def now(self) -> datetime: ...
 
     async def claim_due_messages(
-        self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = ()
-    ) -> None: ...
+        self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = (), after: Place | None = None
+    ) -> Place | None: ...
 
     async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]: ...
 
@@ -137,6 +147,9 @@ class Sender:
         self._ask_first = ask_first
         self._claiming = asyncio.Lock()
         self._marking: list[Batch] = []
+        # Up to where was looked: whoever was seen to before would have to be passed again in the index, as dead
+        # entries. None whenever somebody's message was left where it was: then the first of all are looked at again.
+        self._place: Place | None = None
 
     async def mark(
         self, limit: int, closed: Sequence[str] = (), in_hand: Mapping[str, int] = NOTHING
@@ -144,8 +157,9 @@ class Sender:
         """Mark at most ``limit`` customers' due messages; the attempts to hand over, and when the window began.
 
         ``in_hand`` counts by channel what this process has marked and not written down yet, and is kept up to date."""
+        goes_on = not closed
         while True:
-            began, batch = self._monotonic(), Batch(closed, in_hand)
+            began, batch = self._monotonic(), Batch(closed, in_hand, goes_on)
             try:
                 return await self._mark_together(limit, batch), began
             except Exception as error:
@@ -153,6 +167,7 @@ class Sender:
                 if limit == 1:
                     await self._postpone(batch.customers, error)
                     return [], began
+            goes_on = False
             limit //= 2  # one customer's trouble must not stop the others' messages: leave the second half for later
 
     async def _postpone(self, customers: Collection[str], error: Exception) -> None:
@@ -168,7 +183,8 @@ class Sender:
                 book = Book(tx.now)
                 async with self._claiming:
                     claimed = [customer for each in self._marking for customer in each.customers]
-                    await tx.claim_due_messages(book, limit, batch.closed, claimed)
+                    after = self._place if batch.goes_on else None
+                    self._place = await tx.claim_due_messages(book, limit, batch.closed, claimed, after)
                     batch.customers = list(book.customers)
                 if batch.customers:
                     await self._mark_claimed(tx, book, batch)
@@ -195,6 +211,7 @@ class Sender:
         verdict = choose(message, desk, rules, rulings)
         if isinstance(verdict, Go):
             if verdict.channel in batch.closed or self._enough(verdict.channel, batch):
+                self._place = None
                 return
             failure = self._compose(book, desk, message, verdict, batch.changes)
             if failure is None:
@@ -227,14 +244,15 @@ class Sender:
             return Drop(f"wording: {error}")
         marked = Marked(
             attempt_id=attempt_id(message.message_id, message.tries + 1),
-            message_id=message.message_id,
+            message=message,
             customer_id=desk.customer_id,
             channel=go.channel,
+            point_id=go.reach.point_id,
             to=go.reach.opened(),
             text=text,
             closes_at=go.ruling.closes_at(),
         )
-        changes.sending.append((marked, message, go.reach.point_id, today, go.ruling.note(go.channel)))
+        changes.sending.append((marked, today, go.ruling.note(go.channel)))
         changes.marked[go.channel] += 1
         reserve(desk, message, go.channel, go.reach, book.now)
         return None
@@ -250,7 +268,7 @@ class Sender:
         batch = [
             Submission(
                 reference=str(one.attempt_id),
-                message_group=str(one.message_id),
+                message_group=str(one.message.message_id),
                 to=one.to,
                 body=one.text.body,
                 subject=one.text.subject,
@@ -271,7 +289,9 @@ class Sender:
         async with self._work() as tx:
             book = Book(tx.now)
             await tx.hold_customers(one.customer_id for one, _ in results)
-            moved = {one.attempt_id for one in await settle(tx, book, settlements, fence=self._fence)}
+            still = await tx.still_sending([one.attempt_id for one in settlements], self._fence)
+            attempts = {one.attempt_id: _open(one) for one, _ in results if one.attempt_id in still}
+            moved = {one.attempt_id for one in await settle(tx, book, settlements, attempts)}
             late = [one.attempt_id for one in settlements if one.attempt_id not in moved]
             if late:
                 log.warning("sending.came_too_late", attempts=len(late))
@@ -285,6 +305,26 @@ _STATES = {
     OutcomeKind.NOT_SENT: AttemptState.RELEASED,
     OutcomeKind.IN_DOUBT: AttemptState.IN_DOUBT,
 }
+
+
+def _open(marked: Marked) -> OpenAttempt:
+    """As marking left it: while it is *sending* under our fence, nothing else moves it or its message."""
+    message = marked.message
+    return OpenAttempt(
+        attempt_id=marked.attempt_id,
+        message_id=message.message_id,
+        customer_id=marked.customer_id,
+        channel=marked.channel,
+        point_id=marked.point_id,
+        state=AttemptState.SENDING,
+        message_state=MessageState.SUBMITTING,
+        case_id=message.case_id,
+        follow_up_id=message.follow_up_id,
+        step=message.step,
+        purpose=message.purpose,
+        channels=message.channels,
+        tries=message.tries + 1,
+    )
 
 
 def _settlement(marked: Marked, outcome: Outcome, *, others_taken: bool) -> Settlement:

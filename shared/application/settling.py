@@ -6,9 +6,9 @@ only moves upwards in rank, so answers may come twice, late and out of order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -47,12 +47,10 @@ class OpenAttempt:
     channel: str
     point_id: UUID
     state: AttemptState
-    fence: int
     message_state: MessageState
     case_id: UUID | None
     follow_up_id: UUID | None
     step: str
-    anchor: date | None
     purpose: str
     channels: tuple[str, ...]
     tries: int  # of the message; the newest attempt is the one that speaks for it
@@ -85,33 +83,32 @@ class SettlingStore(Protocol):
 
     async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]: ...
 
+    async def still_sending(self, attempt_ids: Sequence[UUID], fence: int) -> set[UUID]: ...
+
     async def save_settling(self, changes: SettlingChanges) -> None: ...
 
 
 async def settle(
-    tx: SettlingStore, book: Book, settlements: Sequence[Settlement], *, fence: int | None = None
+    tx: SettlingStore,
+    book: Book,
+    settlements: Sequence[Settlement],
+    attempts: Mapping[UUID, OpenAttempt] | None = None,
 ) -> list[Settlement]:
     """Apply settlements under the customers' locks; those that moved something are returned.
 
-    With ``fence`` only attempts that are still *sending* under that fence move: the answer of a holder that lost its
-    lease is refused."""
-    attempts = await tx.open_attempts([one.attempt_id for one in settlements])
+    ``attempts`` are the only ones that may move, for who knows how they stand; else they are read."""
+    if attempts is None:
+        attempts = await tx.open_attempts([one.attempt_id for one in settlements])
     changes = SettlingChanges()
     moved = []
     for settlement in settlements:
         attempt = attempts.get(settlement.attempt_id)
-        if attempt is None or not _may_move(attempt, settlement, fence):
+        if attempt is None or not outranks(settlement.state, attempt.state):
             continue
         moved.append(settlement)
         _move(book, attempt, settlement, changes)
     await tx.save_settling(changes)
     return moved
-
-
-def _may_move(attempt: OpenAttempt, settlement: Settlement, fence: int | None) -> bool:
-    if fence is not None and (attempt.state is not AttemptState.SENDING or attempt.fence != fence):
-        return False
-    return outranks(settlement.state, attempt.state)
 
 
 def _move(book: Book, attempt: OpenAttempt, settlement: Settlement, changes: SettlingChanges) -> None:

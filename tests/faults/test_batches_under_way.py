@@ -12,6 +12,7 @@ import pytest
 
 from services.notifier import sender as senders
 from services.notifier.sender import SenderLoop
+from shared.application.book import Book
 from shared.application.gateway import ErrorClass, GatewayFacts, Outcome, OutcomeKind, Submission
 from tests.conftest import Database
 from tests.faults.outbound import Outbound, an_outbound
@@ -104,6 +105,38 @@ async def test_whom_another_process_holds_does_not_keep_the_others_waiting(out: 
         marked, _ = await sender.mark(2)
         assert [one.customer_id for one in marked] == ["C05"]
     assert len((await sender.mark(9))[0]) == 5
+
+
+async def test_the_next_look_begins_behind_the_last_and_after_the_end_with_the_first_again(out: Outbound) -> None:
+    """What was marked lies dead in the index for as long as somebody holds an old snapshot: it is not passed again."""
+    await _planned(out, 5, "sms")
+    place, seen = None, []
+    for _ in range(4):
+        async with out.work() as tx:
+            book = Book(tx.now)
+            place = await tx.claim_due_messages(book, 2, (), (), place)
+            seen.append(sorted(book.customers))
+    assert seen == [["C00", "C01"], ["C02", "C03"], ["C04"], ["C00", "C01"]]
+
+
+async def test_whoever_keeps_a_batch_from_being_marked_is_found_before_others_are_looked_at(out: Outbound) -> None:
+    await _planned(out, 6, "sms")
+    await out.bank.rows("update customers set name_enc = 'broken' where customer_id = 'C00' returning 1")
+    await out.sender().mark(4)
+    waiting = await out.bank.rows("select customer_id from messages where state = 'deferred'")
+    assert [row["customer_id"] for row in waiting] == ["C00"]
+    assert await _states(out) == {}
+
+
+async def test_whom_a_full_gateway_left_over_comes_first_when_it_has_room(out: Outbound) -> None:
+    await _planned(out, 6, "email")
+    out.gateways["email"] = SlowGateway("email", askable=False, batch_size=1, concurrency=2)
+    out.gateways["email"].go.set()
+    loop = out.loop(batch=3)
+    for expected in (["C00", "C01"], ["C02", "C03"], ["C04", "C05"]):
+        await loop.send_once()
+        sent = await out.bank.rows("select customer_id from attempts order by marked_real desc, attempt_id limit 2")
+        assert sorted(row["customer_id"] for row in sent) == expected
 
 
 async def test_a_gateway_that_can_not_be_asked_never_holds_more_than_fits_on_the_wire(out: Outbound) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -17,7 +17,7 @@ from shared.adapters.postgres.timer_store import TimerTables
 from shared.adapters.postgres.word_lists import listed, words_of
 from shared.application.book import Book
 from shared.application.reminding import NewMessage
-from shared.application.sending import SendingChanges
+from shared.application.sending import Place, SendingChanges
 from shared.application.sending_desk import Debt, Desk, DueMessage, Reach, RulesInForce, Text
 from shared.domain.case import CaseState
 from shared.domain.hold import Hold, HoldKind
@@ -59,6 +59,7 @@ _MARK = """
     where m.message_id = k.message_id
 """
 _LOOKS = 8  # batches that others may hold before those whom nobody does
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
@@ -78,35 +79,36 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         )
 
     async def claim_due_messages(
-        self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = ()
-    ) -> None:
-        """Lock customers with messages due, but for those in ``without``: the first that nobody else holds."""
-        passed_over = list(without)
+        self, book: Book, limit: int, closed: Sequence[str], without: Collection[str] = (), after: Place | None = None
+    ) -> Place | None:
+        """Lock customers with messages due, but for those in ``without``: the first behind ``after`` that nobody else
+        holds, or the first of all when none are there. The place up to which it looked."""
+        place = after
         for _ in range(_LOOKS):
-            first = await self._customers_with_due_messages(limit, closed, passed_over)
-            if first:
-                await self.claim_customers(book, first)
-            if book.customers or not first:
-                return
-            passed_over += first
+            due = await self._due_behind(place, limit, closed, without)
+            if due:
+                place = due[-1]
+                await self.claim_customers(book, list({customer_id: None for _, customer_id in due}))
+            if book.customers or (not due and place is None):
+                break
+            if not due:
+                place = None
+        return place
 
-    async def _customers_with_due_messages(
-        self, limit: int, closed: Sequence[str], without: Sequence[str]
-    ) -> list[str]:
+    async def _due_behind(
+        self, place: Place | None, limit: int, closed: Sequence[str], without: Collection[str]
+    ) -> list[Place]:
+        since, customer_id = place or (_FIRST, "")
         rows = await self.conn.fetch(
             """
-            select distinct customer_id from (
-                select customer_id from messages
-                where waits_until <= $1 and not (channels->>0 = any($3::text[])) and not (customer_id = any($4::text[]))
-                order by waits_until, customer_id limit $2
-            ) due
+            select waits_until, customer_id from messages
+            where waits_until <= $1 and (waits_until, customer_id) > ($5, $6)
+              and not (channels->>0 = any($3::text[])) and not (customer_id = any($4::text[]))
+            order by waits_until, customer_id limit $2
             """,
-            self.now,
-            limit,
-            list(closed),
-            list(without),
+            *(self.now, limit, list(closed), list(without), since, customer_id),
         )
-        return [row[0] for row in rows]
+        return [Place(*row) for row in rows]
 
     async def load_desks(self, book: Book, rules: RulesInForce) -> list[Desk]:
         ids = as_lines(book.customers)
@@ -270,18 +272,18 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
             return
         noted: dict[int, tuple[int, Any]] = {}  # by identity: the place among those that are sent
         rows = []
-        for marked, message, point_id, today, note in changes.sending:
+        for marked, today, note in changes.sending:
             key = str(marked.attempt_id)
             subject = marked.text.subject
             place, _ = noted.setdefault(id(note), (len(noted) + 1, note))
             rows.append(
                 (
                     marked.attempt_id,
-                    marked.message_id,
+                    marked.message.message_id,
                     marked.customer_id,
                     marked.channel,
-                    point_id,
-                    message.purpose,
+                    marked.point_id,
+                    marked.message.purpose,
                     today,
                     marked.text.version,
                     text_digest(marked.text),

@@ -28,18 +28,27 @@ class SettlingTables(Session):
     async def open_attempts(self, attempt_ids: Sequence[UUID]) -> dict[UUID, OpenAttempt]:
         rows = await self.conn.fetch(
             """
-            select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, a.fence, m.state,
-                   m.case_id, m.follow_up_id, m.step, m.anchor, m.purpose, m.channels::text, m.tries
+            select a.attempt_id, a.message_id, a.customer_id, a.channel, a.point_id, a.state, m.state,
+                   m.case_id, m.follow_up_id, m.step, m.purpose, m.channels::text, m.tries
             from attempts a join messages m using (message_id) where a.attempt_id = any($1::uuid[])
             """,
             list(attempt_ids),
         )
         return {
             row[0]: OpenAttempt(
-                *(*row[:5], AttemptState(row[5]), row[6], MessageState(row[7]), *row[8:13], words_of(row[13]), row[14])
+                *(*row[:5], AttemptState(row[5]), MessageState(row[6]), *row[7:11], words_of(row[11]), row[12])
             )
             for row in rows
         }
+
+    async def still_sending(self, attempt_ids: Sequence[UUID], fence: int) -> set[UUID]:
+        """Those that nobody has taken from the holder of ``fence`` and that no receipt has moved meanwhile."""
+        rows = await self.conn.fetch(
+            "select attempt_id from attempts where attempt_id = any($1::uuid[]) and state = 'sending' and fence = $2",
+            list(attempt_ids),
+            fence,
+        )
+        return {row[0] for row in rows}
 
     async def save_settling(self, changes: SettlingChanges) -> None:
         if changes.attempts:
