@@ -83,7 +83,7 @@ async def worklist(stage: Stage) -> None:
         await run_load(ours[0], cycle([get(path, token)]), seconds=0.5)
         for _ in range(stage.options.rounds):
             limits.append(await _sql_alone(stage, dsn))
-            mine.append(await _loaded(ours, dsn, cycle([get(path, token)]), stage.options.seconds))
+            mine.append(await loaded(ours, dsn, cycle([get(path, token)]), stage.options.seconds))
     _compare(stage, "worklist page of 50 of 200,000 | its SQL by asyncpg", middle(mine), middle(limits), 0.6)
 
 
@@ -117,9 +117,9 @@ async def _routes(stage: Stage, ours: tuple[int, int], dsn: str) -> None:
     rates: dict[str, list[Rate]] = {first: [], last: []}
     for _ in range(stage.options.rounds):
         for path, found in rates.items():
-            found.append(await _loaded(ours, dsn, cycle([get(path)]), stage.options.seconds / 2, status=401))
+            found.append(await loaded(ours, dsn, cycle([get(path)]), stage.options.seconds / 2, status=401))
     mine, limit = middle(rates[last]), middle(rates[first])
-    note = f"{first} and {last}, both answered 401; {_costs(mine, limit)}"
+    note = f"{first} and {last}, both answered 401; {costs(mine, limit)}"
     stage.add(Line("the last route | the first", mine.per_second, "req/s", limit.per_second, 0.9, note=note))
 
 
@@ -136,11 +136,11 @@ async def _by_turns(stage: Stage, ours: Any, bare: Any) -> tuple[Rate, Rate]:
         await run_load(server[0], requests(), seconds=0.5)
     for _ in range(stage.options.rounds):
         for found, (server, dsn, requests) in ((mine, ours), (limit, bare)):
-            found.append(await _loaded(server, dsn, requests(), stage.options.seconds))
+            found.append(await loaded(server, dsn, requests(), stage.options.seconds))
     return middle(mine), middle(limit)
 
 
-async def _loaded(
+async def loaded(
     server: tuple[int, int], dsn: str, requests: Iterator[bytes], seconds: float, *, status: int = 200
 ) -> Rate:
     """``run_load`` with what it cost the server (port and process id) and its database."""
@@ -154,14 +154,14 @@ def _compare(stage: Stage, path: str, mine: Rate, limit: Rate, target: float) ->
     note = f"p50 {mine.p50:.1f} ms, p99 {mine.p99:.1f} ms"
     if limit.p50:
         note += f"; bare p50 {limit.p50:.1f} ms, p99 {limit.p99:.1f} ms"
-    note += f"; {_costs(mine, limit)}"
+    note += f"; {costs(mine, limit)}"
     stage.add(Line(path, mine.per_second, "req/s", limit.per_second, target, note=note))
     if path.startswith("GET"):
         name = path.partition(" |")[0]
         stage.add(Line(f"{name}: p99 | p50", mine.p99, "ms", mine.p50, 3, smaller=True))
 
 
-def _costs(mine: Rate, limit: Rate) -> str:
+def costs(mine: Rate, limit: Rate) -> str:
     assert mine.cost is not None
     assert limit.cost is not None
     ratio = limit.cost.all / mine.cost.all

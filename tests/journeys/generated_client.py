@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ PACKAGE = "arrears_generated_client"
 def generated() -> str:
     """Make the package, once a process; what the generator said of what it left out."""
     home = Path(tempfile.mkdtemp(prefix="arrears-client-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     made = subprocess.run(
         [
             *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"),
