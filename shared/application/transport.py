@@ -12,10 +12,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.application.ports import UnitOfWork
+from shared.domain.message import LedgerState
 
 
 class Fenced(Exception):
@@ -48,6 +49,17 @@ class Pairing(StrEnum):
     FIRST = "first"  # they never met before
     WIPED = "wiped"  # the broker's log is another one
     RESTORED = "restored"  # the database is older than what the broker knows of it
+
+
+class KnownSend(NamedTuple):
+    """A message of which the event log says that it was sent, or may have been; by which channel where it says so."""
+
+    message_id: UUID
+    customer_id: str
+    channel: str | None
+    purpose: str | None
+    at: datetime
+    state: LedgerState
 
 
 Committed = Mapping[tuple[str, str, int], int]

@@ -263,7 +263,7 @@ async def test_a_restored_database_is_noticed_and_the_event_log_says_what_was_se
     async with Office.open(database, tmp_path) as office:  # the time that will be lost
         async with at_work(wired(office)) as wire:
             await office.announce(("C1", 2), ("C3", 0))
-            await office.announce(("C1", 101), kind=SENT, message_id=str(lost))
+            await office.announce(("C1", 101), kind=SENT, message_id=str(lost), channel="sms", purpose="dunning")
             await wire.settled()
         await office.announce(("C3", 1))
         await wire.ship()
@@ -274,6 +274,8 @@ async def test_a_restored_database_is_noticed_and_the_event_log_says_what_was_se
         assert await wire.epoch.ensure() is Pairing.SAME
         assert wire.epoch.ask_first(), "providers know better than we do"
         assert [row[0] for row in await office.pool.fetch("select message_id from known_sends")] == [lost]
+        counted = await office.pool.fetchrow("select customer_id, channel, purpose, state from contact_ledger")
+        assert tuple(counted) == ("C1", "sms", "dunning", "committed"), "and it counts as a contact"
         async with at_work(wire):
             await office.announce(("C1", 3), ("C3", 9))
             await wire.settled()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from shared.adapters.postgres.epochs import Epochs
 from shared.application.gateway import ErrorClass, Outcome, OutcomeKind
+from shared.application.transport import KnownSend
+from shared.domain.message import LedgerState
 from tests.conftest import Database
 from tests.faults.outbound import Outbound, an_outbound
 
@@ -29,10 +31,11 @@ async def forget(out: Outbound, key: UUID, tries: int = 0) -> None:
         await conn.execute("update messages set state = 'planned', tries = $2 where message_id = $1", key, tries)
 
 
-async def know(out: Outbound, *keys: UUID) -> None:
-    """The event log says that these were sent."""
+async def know(out: Outbound, *keys: UUID, channel: str = "sms") -> None:
+    """The event log says that these were sent to C1 just now."""
+    at = await out.bank.pool.fetchval("select now from business_clock")
     async with Epochs(out.bank.pool).turn() as turn:
-        await turn.note_sends(keys)
+        await turn.note_sends([KnownSend(key, "C1", channel, "dunning", at, LedgerState.COMMITTED) for key in keys])
 
 
 async def told(out: Outbound, key: UUID) -> list[tuple[str, str | None]]:
@@ -84,12 +87,41 @@ async def test_a_mail_of_which_the_event_log_says_that_it_went_is_taken_for_sent
     await out.overdue("C1", "C2", email="li@example.com")
     sent = await out.plan("C1", channels=("email",), template="overdue-details")
     new = await out.plan("C2", channels=("email",), template="overdue-details")
-    await know(out, sent)
+    await know(out, sent, channel="email")
     assert await out.loop(ask_first=True).send_once() == 1
     assert (await out.message(sent))["state"] == (await out.message(new))["state"] == "done"
     assert await told(out, sent) == [("arrears.message.sent.v1", "known from the event log")]
     assert await told(out, new) == [("arrears.message.sent.v1", None)]
     assert len(await out.received()) == 1
+
+
+async def test_what_the_event_log_says_was_sent_counts_against_the_cap_and_keeps_the_gap(out: Outbound) -> None:
+    """Three texts a day, two hours before a reminder; the database knows nothing of two messages that went."""
+    await out.overdue("C1", "C2", "C3")
+    await know(out, uuid4(), uuid4())
+    for customer in ("C1", "C2"):
+        await out.plan(customer)
+    for customer in ("C1", "C1", "C3", "C3"):
+        await out.plan_answer(customer)
+    await out.loop().send_all()
+    sent = await out.bank.rows(
+        "select customer_id, array_agg(purpose order by purpose) as purposes from messages"
+        " where state = 'done' group by customer_id"
+    )
+    assert {row["customer_id"]: row["purposes"] for row in sent} == {
+        "C1": ["answer"],
+        "C2": ["dunning"],
+        "C3": ["answer", "answer"],
+    }
+
+
+async def test_a_send_that_the_database_knows_counts_once(out: Outbound) -> None:
+    await out.overdue("C1")
+    key = await out.plan("C1")
+    await out.loop().send_once()
+    await know(out, key)
+    await know(out, key)
+    assert await out.contacts() == ["committed"]
 
 
 async def test_what_is_known_to_be_sent_is_known_for_good(out: Outbound) -> None:

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-import orjson
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from shared.adapters.codec import decode_kafka
 from shared.adapters.kafka.clients import KafkaClients
 from shared.adapters.kafka.closing import end_consumer
 from shared.adapters.kafka.topics import ALL, ensure_topics, look
-from shared.application.transport import Committed, Ends, Epoch, Pairing, compare
+from shared.application.transport import Committed, Ends, Epoch, KnownSend, Pairing, compare
+from shared.domain.message import LedgerState
 
 _JOURNAL = "arrears.message"
-_SENT = ("arrears.message.sent.v1", "arrears.message.in_doubt.v1")
+_SENT = {
+    "arrears.message.sent.v1": LedgerState.COMMITTED,
+    "arrears.message.in_doubt.v1": LedgerState.UNKNOWN,
+}
 log = structlog.get_logger(__name__)
 
 
@@ -36,7 +40,7 @@ class Turn(Protocol):
 
     async def positions(self) -> Committed: ...
 
-    async def note_sends(self, message_ids: Iterable[UUID]) -> None: ...
+    async def note_sends(self, sends: Collection[KnownSend]) -> None: ...
 
     async def start_epoch(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch: ...
 
@@ -89,8 +93,8 @@ class EpochWatch:
                 pairing = compare(turn.known, cluster_id, committed, ours, ends)
                 if pairing is Pairing.RESTORED:
                     async with aclosing(self._lost_sends(ours)) as lost:
-                        async for ids in lost:
-                            await turn.note_sends(ids)
+                        async for sends in lost:
+                            await turn.note_sends(sends)
                 if pairing is not Pairing.SAME:
                     await turn.start_epoch(cluster_id, pairing, committed)
             await ensure_topics(admin, self._clients.settings)
@@ -150,7 +154,7 @@ class EpochWatch:
         finally:
             await end_consumer(reader)
 
-    async def _lost_sends(self, positions: Committed) -> AsyncGenerator[list[UUID], None]:
+    async def _lost_sends(self, positions: Committed) -> AsyncGenerator[list[KnownSend], None]:
         """Messages that the log says were sent after the point that the database was restored to."""
         journal = self._clients.settings.topic(_JOURNAL)
         starts: dict[int, int] = {}
@@ -167,8 +171,8 @@ class EpochWatch:
             begins = await reader.beginning_offsets(partitions)
             for each in partitions:
                 reader.seek(each, min(max(starts.get(each.partition, 0), begins[each]), ends[each]))
-            async for ids in _read_to(reader, partitions, ends):
-                yield ids
+            async for sends in _read_to(reader, partitions, ends):
+                yield sends
 
 
 async def _partitions(reader: Any, topic: str) -> Collection[int]:
@@ -177,16 +181,25 @@ async def _partitions(reader: Any, topic: str) -> Collection[int]:
     return found
 
 
-async def _read_to(reader: Any, partitions: Collection[Any], ends: dict[Any, int]) -> AsyncIterator[list[UUID]]:
+async def _read_to(reader: Any, partitions: Collection[Any], ends: dict[Any, int]) -> AsyncIterator[list[KnownSend]]:
     while any([await reader.position(each) < ends[each] for each in partitions]):
         fetched = await reader.getmany(timeout_ms=500, max_records=5_000)
-        ids = []
-        for records in fetched.values():
-            for record in records:
-                if dict(record.headers).get("ce_type", b"").decode() in _SENT:
-                    with contextlib.suppress(ValueError, KeyError, TypeError):
-                        ids.append(UUID(orjson.loads(record.value)["message_id"]))
-        yield ids
+        known = (_known_send(record) for records in fetched.values() for record in records)
+        yield [one for one in known if one is not None]
+
+
+def _known_send(record: Any) -> KnownSend | None:
+    """What a record says was sent; None where it speaks of something else, or can not be read."""
+    kind = dict(record.headers).get("ce_type", b"").decode()
+    if kind not in _SENT:
+        return None
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        event = decode_kafka(record.headers, record.value)
+        data = event.payload()
+        who, at = event.subject, event.time
+        if who is not None and at is not None:
+            return KnownSend(UUID(data["message_id"]), who, data.get("channel"), data.get("purpose"), at, _SENT[kind])
+    return None
 
 
 async def committed_offsets(admin: Any, group: str) -> dict[TopicPartition, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from shared.application.transport import Committed, Epoch, Pairing
+from shared.application.transport import Committed, Epoch, KnownSend, Pairing
+from shared.domain.identity import derive
 
 ASK_FIRST = timedelta(hours=24)
 
@@ -27,13 +28,17 @@ class EpochTurn:
         )
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 
-    async def note_sends(self, message_ids: Iterable[UUID]) -> None:
-        """Messages that the event log says were sent, whatever the restored database says."""
+    async def note_sends(self, sends: Collection[KnownSend]) -> None:
+        """Messages that the event log says were sent, whatever the restored database says; each counts as a contact,
+        unless the database knows its attempt."""
         await self._conn.execute(
             "insert into known_sends (message_id, noted_at) select k, clock_timestamp() from unnest($1::uuid[]) k"
             " on conflict do nothing",
-            list(message_ids),
+            [one.message_id for one in sends],
         )
+        rows = [(derive("known send", one.message_id), *one) for one in sends if one.channel and one.purpose]
+        if rows:
+            await self._conn.execute(_COUNT, *map(list, zip(*rows, strict=True)))
 
     async def start_epoch(self, cluster_id: str, why: Pairing, committed: Committed) -> Epoch:
         """A new epoch: consumers read anew under new fences, and what they have not taken is shipped again."""
@@ -87,6 +92,17 @@ async def _read(conn: Any) -> Epoch | None:
     return None if row is None else Epoch(*row)
 
 
+_COUNT = """
+    insert into contact_ledger (attempt_id, customer_id, channel, purpose, local_date, at, state)
+    select k.contact_id, k.customer_id, k.channel, k.purpose, (k.at at time zone coalesce(c.time_zone, 'UTC'))::date,
+           k.at, k.state
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
+        as k(contact_id, message_id, customer_id, channel, purpose, at, state)
+    left join customers c on c.customer_id = k.customer_id
+    where not exists (select from attempts a join contact_ledger l on l.attempt_id = a.attempt_id
+                      where a.message_id = k.message_id and l.state <> 'released')
+    on conflict (attempt_id) do nothing
+"""
 _BEGIN = """
     insert into transport_epoch (id, epoch, cluster_id, began_at, reason, ask_first_until)
     values (1, $1, $2, clock_timestamp(), $3, clock_timestamp() + $4::interval)
