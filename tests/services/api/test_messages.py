@@ -24,7 +24,7 @@ async def reminded(portfolio):
 async def test_a_message_tells_its_decision_and_attempts_but_not_its_text(reminded):
     portfolio, marked = reminded
     async with portfolio.as_(Role.COLLECTOR) as client:
-        answer = await client.get(f"/v1/messages/{marked.message_id}")
+        answer = await client.get(f"/v1/messages/{marked.message.message_id}")
     message = answer.json()
     (attempt,) = message["attempts"]
     assert (message["state"], attempt["state"]) == ("done", "accepted")
@@ -52,13 +52,13 @@ async def test_messages_are_listed_by_customer_case_state_and_channel(reminded):
 async def test_reading_what_was_said_is_on_record(reminded, owner):
     portfolio, marked = reminded
     async with portfolio.as_(Role.COMPLIANCE, subject="compliance.chen") as client:
-        answer = await client.post(f"/v1/messages/{marked.message_id}/unmask", json={"reason": REASON})
+        answer = await client.post(f"/v1/messages/{marked.message.message_id}/unmask", json={"reason": REASON})
     (said,) = answer.json()["attempts"]
     assert said["body"] == marked.text.body
     row = await owner.fetchrow("select actor, action, subject from audit")
-    assert tuple(row) == ("compliance.chen", "message.unmasked", f"message/{marked.message_id}")
+    assert tuple(row) == ("compliance.chen", "message.unmasked", f"message/{marked.message.message_id}")
     async with portfolio.as_(Role.OPERATIONS) as client:
-        refused = await client.post(f"/v1/messages/{marked.message_id}/unmask", json={"reason": REASON})
+        refused = await client.post(f"/v1/messages/{marked.message.message_id}/unmask", json={"reason": REASON})
         assert refused.status_code == 403
     assert await owner.fetchval("select count(*) from audit") == 1
 
@@ -67,9 +67,9 @@ async def test_another_teams_message_is_not_there(reminded):
     portfolio, marked = reminded
     await portfolio.assign(await portfolio.case_of(), team="north")
     async with portfolio.as_(Role.COLLECTOR, teams=["south"]) as client:
-        assert (await client.get(f"/v1/messages/{marked.message_id}")).status_code == 404
+        assert (await client.get(f"/v1/messages/{marked.message.message_id}")).status_code == 404
         assert (await client.get("/v1/messages")).json()["items"] == []
-        refused = await client.post(f"/v1/messages/{marked.message_id}/unmask", json={"reason": REASON})
+        refused = await client.post(f"/v1/messages/{marked.message.message_id}/unmask", json={"reason": REASON})
         assert refused.status_code == 404
 
 
@@ -80,7 +80,7 @@ async def test_operations_decide_a_doubt_once(portfolio, owner, outcome, message
     await portfolio.overdue()
     await portfolio.plan()
     (marked,) = await portfolio.remind(told=AttemptState.IN_DOUBT)
-    path, body = f"/v1/messages/{marked.message_id}/resolve", {"outcome": outcome, "reason": "asked the provider"}
+    path, body = f"/v1/messages/{marked.message.message_id}/resolve", {"outcome": outcome, "reason": "asked the provider"}
     async with portfolio.as_(Role.SUPERVISOR) as client:
         assert (await client.post(path, json=body)).status_code == 403
     async with portfolio.as_(Role.OPERATIONS, subject="ops.sun") as client:
