@@ -35,6 +35,7 @@ class FollowUpState(StrEnum):
 
 
 UNDECIDED = frozenset({FollowUpState.PLANNED, FollowUpState.DEFERRED})
+_DONE = frozenset({FollowUpState.ISSUED, FollowUpState.DONE, FollowUpState.FAILED, FollowUpState.SUPPRESSED})
 
 Identity = tuple[str, date]  # (step id, anchor) within a case and policy version
 
@@ -142,6 +143,7 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
     found: list[Selection] = []
     coming: Selection | None = None
     standings = outlook.standings
+    done = [identity for identity, known in outlook.record.items() if known.state in _DONE]
     for index, standing in enumerate(standings):
         until = standings[index + 1].at if index + 1 < len(standings) else None
         if standing.anchor is None:
@@ -150,6 +152,8 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
         due, later = _due_under(outlook, index, standing.anchor, until, now, taken)
         found += due
         taken.update(selection.step.id for selection in due)
+        # What was done stays done, though in another zone its hour would have come after this standing had ended.
+        taken.update(step for step, anchor in done if anchor == standing.anchor)
         coming = later if until is None else None
     return found, coming
 

@@ -99,6 +99,17 @@ def test_a_step_done_once_is_not_repeated_because_a_part_payment_moved_the_days_
     assert len(steps) == len(set(steps))
 
 
+def test_a_step_done_once_is_not_repeated_because_the_customer_moved_and_then_paid_a_part() -> None:
+    """In the new zone its hour would have come after the payment: it was done all the same."""
+    first = LADDER[0]
+    paid = standing(START + timedelta(hours=3), ANCHOR + timedelta(days=30))  # an hour after the step was done
+    record = {(first.id, ANCHOR): OnRecord(FollowUpState.ISSUED)}
+    moved = outlook([standing(START), paid], record)._replace(zone="America/New_York")
+    made = plan(moved, START + timedelta(days=40))
+    steps = [selection.step.id for selection, _ in made.passed]
+    assert first.id not in [*steps, made.issue.step.id if made.issue else None]
+
+
 def test_after_a_cure_the_ladder_begins_again() -> None:
     cured, again = START + timedelta(days=2), START + timedelta(days=20)
     fresh = standing(again, date(2026, 5, 10))
