@@ -109,7 +109,7 @@ def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Sn
 
 def _account(fact: DelinquencyReported, customer_id: str, before: Account | None, since: MoneySince) -> Account:
     status = AccountStatus.OPEN
-    if before is not None and before.status is AccountStatus.CHARGED_OFF:
+    if before is not None and before.charged_off_at is not None:
         status = AccountStatus.CHARGED_OFF
     # A report from before the closing may come after it: it is the newest there is, and the account stays closed.
     ended = before is not None and before.closed_sequence is not None and fact.sequence <= before.closed_sequence

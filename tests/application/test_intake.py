@@ -207,6 +207,14 @@ async def test_a_charged_off_account_is_followed_on(bank: Bank):
     assert (await bank.case())["state"] == "open"
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_account_that_was_charged_off_is_followed_as_that_when_it_opens_again(bank: Bank, late: bool):
+    before, after = closing(sequence=2), report(sequence=3)
+    order = [charge_off(), after, before] if late else [charge_off(), before, after]
+    await bank.say(report(), *order)
+    assert (await bank.account())["status"] == "charged_off"
+
+
 async def test_an_older_version_of_a_customer_is_stale(bank: Bank):
     assert await bank.say(updated(version=3, name="王芳"), updated(version=2, name="李雷")) == ["accepted", "stale"]
     assert (await bank.row("select core_version from customers"))["core_version"] == 3
