@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +15,10 @@ from services.scheduler import timers
 from shared.adapters.clock import move_manual_clock
 from shared.application.book import Book
 from shared.application.clockwork import AHEAD, BucketRolls, run_due
+from shared.application.holds import NewHold, place_hold
 from shared.application.planning import Planner
+from shared.application.principal import Principal, Role
+from shared.domain.hold import HoldKind
 from tests.application.bank import NOW, Bank, payment, report
 from tests.conftest import Database
 
@@ -168,3 +172,22 @@ async def test_a_customer_who_can_not_be_planned_holds_up_nobody_in_either_batch
     assert waiting, "tried again later"
     told = await bank.rows("select data from case_events where kind = 'timer.failed'")
     assert [row["data"]["error"] for row in told] == ["UnknownVersion"]
+
+
+async def _hold(bank: Bank, account: str, ends_at: datetime | None = None) -> None:
+    new = NewHold(
+        hold_id=uuid4(), customer_id="C1", account_id=account, kind=HoldKind.DISPUTE, reason="disputed", ends_at=ends_at
+    )
+    async with bank.work() as tx:
+        await place_hold(tx, new, Principal("li.na", frozenset({Role.SUPERVISOR})))
+
+
+async def test_an_account_whose_hold_has_ended_is_followed_beside_one_that_is_still_held(bank: Bank) -> None:
+    await bank.say(report("A1"), report("A2"))
+    await _hold(bank, "A1")
+    await _hold(bank, "A2", NOW + timedelta(days=1))
+    await _plan(bank, "C1")
+    assert await _rows(bank) == {}
+    await _move(bank, NOW + timedelta(days=1))
+    await _plan(bank, "C1")
+    assert {row["state"] for row in (await _rows(bank)).values()} & {"planned", "issued"}, "A2 is overdue, and not held"

@@ -112,11 +112,12 @@ class PlanningTables(Session):
                       and not exists (
                         select 1 from holds other
                         where other.account_id = a.account_id and other.released_at is null
-                          and other.kind = any($2::text[])
+                          and (other.ends_at is null or other.ends_at > $3) and other.kind = any($2::text[])
                       )))
             """,
             as_lines(files),
             _STOPPING,
+            self.now,
         )
         for row in rows:
             files[row[0]].stops.append(Stop(row[1], row[2], row[3], str(row[4])))
