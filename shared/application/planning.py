@@ -87,6 +87,9 @@ class PlanningStore(Protocol):
     async def load_case_files(self, book: Book) -> dict[str, CaseFile]:
         """The newest case of each locked customer that ever had one."""
 
+    async def load_left_behind(self, book: Book) -> list[CaseFile]:
+        """Cases before those that ended, and were followed by another, before they were planned as ended."""
+
     async def save_planning(self, changes: PlanningChanges) -> None: ...
 
     async def save(self, changes: Changes) -> None: ...
@@ -106,10 +109,10 @@ class Planner:
         await self.replan_locked(tx, book)
 
     async def replan_locked(self, tx: PlanningStore, book: Book) -> None:
-        files = await tx.load_case_files(book)
+        newest = await tx.load_case_files(book)
         changes = PlanningChanges()
-        for customer_id, file in files.items():
-            self._plan_case(book, customer_id, file, changes)
+        for file in [*await tx.load_left_behind(book), *newest.values()]:
+            self._plan_case(book, file, changes)
         await tx.save_planning(changes)
         await tx.save(book.changes)
 
@@ -123,10 +126,10 @@ class Planner:
             ]
         )
 
-    def _plan_case(self, book: Book, customer_id: str, file: CaseFile, changes: PlanningChanges) -> None:
+    def _plan_case(self, book: Book, file: CaseFile, changes: PlanningChanges) -> None:
         case = file.case
         policy = self._shelf.policy(case.policy_version)
-        zone = zone_of(book.customers[customer_id].time_zone, policy)
+        zone = zone_of(book.customers[case.customer_id].time_zone, policy)
         timetable = self._shelf.timetable(case.policy_version)
         made = plan(Outlook(timetable, zone, file.standings, file.stops, file.record), book.now)
         spoken_of = set()

@@ -19,7 +19,7 @@ from shared.application.holds import NewHold, place_hold
 from shared.application.planning import Planner
 from shared.application.principal import Principal, Role
 from shared.domain.hold import HoldKind
-from tests.application.bank import NOW, Bank, payment, report
+from tests.application.bank import NOW, Bank, closing, payment, report
 from tests.conftest import Database
 
 
@@ -191,3 +191,20 @@ async def test_an_account_whose_hold_has_ended_is_followed_beside_one_that_is_st
     await _move(bank, NOW + timedelta(days=1))
     await _plan(bank, "C1")
     assert {row["state"] for row in (await _rows(bank)).values()} & {"planned", "issued"}, "A2 is overdue, and not held"
+
+
+async def test_a_case_that_ended_and_was_followed_by_another_before_we_looked_leaves_nothing_behind(bank: Bank) -> None:
+    assert await bank.say(report(due="2026-06-19")) == ["accepted"]
+    await _plan(bank, "C1")
+    first = await _coming(bank)
+    await _move(bank, first["due_at"])
+    await _plan(bank, "C1")
+    answers = await bank.say(closing(reason="sold"), report("A2", due="2026-06-20"))
+    assert answers == ["accepted", "accepted"]
+    old, new = await bank.rows("select case_id, state from cases order by ordinal")
+    assert (old["state"], new["state"]) == ("closed", "open")
+    await _plan(bank, "C1")
+    planned = await bank.rows("select case_id from follow_ups where state = 'planned'")
+    assert planned == [{"case_id": new["case_id"]}]
+    due = await bank.rows("select subject from timers where kind = 'follow_up'")
+    assert due == [{"subject": str(new["case_id"])}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from shared.adapters.postgres.keys import as_lines
 from shared.adapters.postgres.rows import Rows
 from shared.adapters.postgres.session import Session
 from shared.application.book import Book
-from shared.application.planning import CaseFile, FollowUp, PlanningChanges
+from shared.application.planning import FOLLOW_UP, CaseFile, FollowUp, PlanningChanges
 from shared.domain.case import Case, CaseStanding, CaseState
 from shared.domain.follow_up import FollowUpState, OnRecord, Stop
 from shared.domain.hold import EFFECTS, HoldKind
@@ -54,6 +54,8 @@ _WORK_ITEMS = Rows(
     },
     "on conflict (item_id) do nothing",
 )
+_CASE = """c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
+    c.reopenings, c.ended_at, c.end_reason"""
 _STATES = {state.value: state for state in FollowUpState}
 _STOPPING = [kind.value for kind in HoldKind if EFFECTS[kind].stops_ladder]
 
@@ -64,21 +66,43 @@ class PlanningTables(Session):
         if not ids:
             return {}
         cases = await self.conn.fetch(
-            """
-            select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
-                   c.reopenings, c.ended_at, c.end_reason
-            from customers u join cases c on c.customer_id = u.customer_id and c.ordinal = u.cases_opened
+            f"""
+            select {_CASE} from customers u join cases c on c.customer_id = u.customer_id and c.ordinal = u.cases_opened
             where u.customer_id = any((select string_to_array($1, chr(10)))::text[])
-            """,
+            """,  # noqa: S608 - constants only
             as_lines(ids),
         )
-        files = {row[1]: CaseFile(Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:])) for row in cases}
-        by_case = {file.case.case_id: file for file in files.values()}
-        await self._load_standings(by_case)
-        await self._load_record(by_case)
+        files = {row[1]: _file(row) for row in cases}
+        await self._fill(files.values())
         await self._load_stops(files)
         await self._load_waiting(files)
         return files
+
+    async def load_left_behind(self, book: Book) -> list[CaseFile]:
+        ids = [page.customer_id for page in book.customers.values() if page.cases_opened > 1]
+        if not ids:
+            return []
+        cases = await self.conn.fetch(
+            f"""
+            select {_CASE} from customers u join cases c on c.customer_id = u.customer_id and c.ordinal < u.cases_opened
+            where u.customer_id = any((select string_to_array($1, chr(10)))::text[])
+              and (exists (select from follow_ups f where f.case_id = c.case_id and f.state = 'planned')
+                or exists (select from work_items w where w.case_id = c.case_id and w.state in ('open', 'taken'))
+                or exists (select from timers t where t.scope = c.customer_id and t.kind = $2
+                             and t.subject = c.case_id::text))
+            """,  # noqa: S608 - constants only
+            as_lines(ids),
+            FOLLOW_UP,
+        )
+        files = [_file(row) for row in cases]
+        await self._fill(files)
+        return files
+
+    async def _fill(self, files: Iterable[CaseFile]) -> None:
+        by_case = {file.case.case_id: file for file in files}
+        if by_case:
+            await self._load_standings(by_case)
+            await self._load_record(by_case)
 
     async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
@@ -230,3 +254,7 @@ class PlanningTables(Session):
                 """,
                 *map(list, zip(*outcomes, strict=True)),
             )
+
+
+def _file(row: Any) -> CaseFile:
+    return CaseFile(Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:]))
