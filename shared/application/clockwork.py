@@ -88,8 +88,9 @@ async def _run_together(work: UnitOfWork, table: TimerTable, customers: Sequence
         for timer in [*taken, *timers]:
             by_kind.setdefault(timer.kind, []).append(timer)
         set_again: set[TimerKey] = set()  # a row that is moved is written once, one that is removed and added is twice
-        for kind, its_timers in by_kind.items():
-            await table[kind](tx, book, its_timers)
+        # What a day made overdue counts for whatever was due since: for a step that a late run issues, above all.
+        for kind in sorted(by_kind, key=lambda kind: kind != BUCKET_ROLL):
+            await table[kind](tx, book, by_kind[kind])
             set_again.update(book.changes.timers)
             book.changes = Changes()  # written; the next kind must not write it again
         ended = Changes()

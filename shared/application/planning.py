@@ -6,14 +6,15 @@ notifier; steps for people become work items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.application.book import Book, Changes
-from shared.application.judging import PolicyShelf, zone_of
+from shared.application.clockwork import catch_up
+from shared.application.judging import Pages, PolicyShelf, open_pages, zone_of
 from shared.application.pipeline import OurEvent
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
@@ -80,7 +81,7 @@ class PlanningChanges:
     ended_cases: list[UUID] = field(default_factory=list)
 
 
-class PlanningStore(Protocol):
+class PlanningStore(Pages, Protocol):
     @property
     def now(self) -> datetime: ...
 
@@ -89,6 +90,8 @@ class PlanningStore(Protocol):
 
     async def load_left_behind(self, book: Book) -> list[CaseFile]:
         """Cases before those that ended, and were followed by another, before they were planned as ended."""
+
+    async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]: ...
 
     async def save_planning(self, changes: PlanningChanges) -> None: ...
 
@@ -109,12 +112,23 @@ class Planner:
         await self.replan_locked(tx, book)
 
     async def replan_locked(self, tx: PlanningStore, book: Book) -> None:
+        await self._roll_first(tx, book)
         newest = await tx.load_case_files(book)
         changes = PlanningChanges()
         for file in [*await tx.load_left_behind(book), *newest.values()]:
             self._plan_case(book, file, changes)
         await tx.save_planning(changes)
         await tx.save(book.changes)
+
+    async def _roll_first(self, tx: PlanningStore, book: Book) -> None:
+        """What a day made overdue counts before the steps that were due since, however late its own tick is."""
+        due = await tx.due_rolls(book.known_customers())
+        if due:
+            await open_pages(tx, book)
+            for customer_id, due_at in due.items():
+                catch_up(book, customer_id, self._shelf, due_at)
+            await tx.save(book.changes)
+            book.changes = Changes()
 
     async def note_outcomes(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
         """A message ended: its follow-up is done, failed or suppressed."""

@@ -208,3 +208,19 @@ async def test_a_case_that_ended_and_was_followed_by_another_before_we_looked_le
     assert planned == [{"case_id": new["case_id"]}]
     due = await bank.rows("select subject from timers where kind = 'follow_up'")
     assert due == [{"subject": str(new["case_id"])}]
+
+
+async def test_what_became_overdue_while_we_slept_counts_before_the_steps_that_were_due_since(bank: Bank) -> None:
+    """The second account takes what is past due over the least for a call; then the text before it is late."""
+    await bank.say(report("A1", unpaid=5_000, due="2026-06-25"), report("A2", unpaid=90_000, due="2026-06-29"))
+    await _plan(bank, "C1")
+    await _move(bank, NOW + timedelta(days=6))
+    for _ in range(2):
+        await run_due(bank.work, _table(bank), 10)
+        await _plan(bank, "C1")
+    rows = await _rows(bank)
+    assert {step: row["state"] for step, row in rows.items() if row["state"] != "planned"} == {
+        "m1-first-sms": "issued",
+        "m1-second-sms": "passed_over",
+        "m1-call": "issued",
+    }
