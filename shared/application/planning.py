@@ -131,14 +131,15 @@ class Planner:
             book.changes = Changes()
 
     async def note_outcomes(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
-        """A message ended: its follow-up is done, failed or suppressed."""
-        await tx.note_outcomes(
-            [
-                (UUID(event.data["follow_up_id"]), _OUTCOMES[event.type], event.data.get("reason"))
-                for event in events
-                if event.data.get("follow_up_id")
-            ]
-        )
+        """A message ended: its follow-up is done, failed or suppressed. After a failure it may still be done, by the
+        next channel; nothing else is taken back."""
+        outcomes: dict[UUID, tuple[UUID, str, str | None]] = {}
+        for event in events:
+            if event.data.get("follow_up_id"):
+                key = UUID(event.data["follow_up_id"])
+                if key not in outcomes or outcomes[key][1] == "failed":
+                    outcomes[key] = (key, _OUTCOMES[event.type], event.data.get("reason"))
+        await tx.note_outcomes(list(outcomes.values()))
 
     def _plan_case(self, book: Book, file: CaseFile, changes: PlanningChanges) -> None:
         case = file.case

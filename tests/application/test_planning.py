@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -16,6 +16,7 @@ from shared.adapters.clock import move_manual_clock
 from shared.application.book import Book
 from shared.application.clockwork import AHEAD, BucketRolls, run_due
 from shared.application.holds import NewHold, place_hold
+from shared.application.pipeline import OurEvent
 from shared.application.planning import Planner
 from shared.application.principal import Principal, Role
 from shared.domain.hold import HoldKind
@@ -224,3 +225,34 @@ async def test_what_became_overdue_while_we_slept_counts_before_the_steps_that_w
         "m1-second-sms": "passed_over",
         "m1-call": "issued",
     }
+
+
+async def _outcomes(bank: Bank, follow_up: UUID, *types: str) -> str:
+    events = [
+        OurEvent(str(uuid4()), f"arrears.message.{each}.v1", "arrears.message", "C1", NOW, data, lambda: b"")
+        for each in types
+        for data in [{"follow_up_id": str(follow_up), "reason": None}]
+    ]
+    async with bank.work() as tx:
+        book = Book(tx.now)
+        await tx.lock_customers(book, ["C1"])
+        await Planner(bank.shelf).note_outcomes(tx, book, events)
+    (row,) = await bank.rows("select state from follow_ups where follow_up_id = $1", follow_up)
+    return str(row["state"])
+
+
+@pytest.mark.parametrize("order", [("failed", "sent"), ("sent", "failed")])
+async def test_what_became_of_a_message_is_the_same_told_together_or_one_by_one(
+    bank: Bank, order: tuple[str, str]
+) -> None:
+    await bank.say(*[report(f"A-{each}", each) for each in ("C1", "C2")])
+    await _plan(bank, "C1", "C2")
+    await _move(bank, (await _coming(bank))["due_at"])
+    await _plan(bank, "C1", "C2")
+    together, single = [
+        next(row["follow_up_id"] for row in (await _rows(bank, each)).values() if row["state"] == "issued")
+        for each in ("C1", "C2")
+    ]
+    for one in order:
+        alone = await _outcomes(bank, single, one)
+    assert await _outcomes(bank, together, *order) == alone == "done"
