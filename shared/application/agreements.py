@@ -32,9 +32,11 @@ from shared.application.settlement_judging import (
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import at_local, local_date
 from shared.domain.delinquency import CURRENT
+from shared.domain.plan import PlanState
 from shared.domain.plan_life import lapses_on
 from shared.domain.promise import PromiseState, judge, waits_until
 from shared.domain.repayment_policy import RepaymentPolicy
+from shared.domain.settlement_life import next_look
 from shared.domain.waiting import following
 
 PROMISE_DUE = "promise_due"
@@ -149,6 +151,24 @@ def move_agreements(
         book.changes.moved_requests[waived.waiver.waiver_id] = target
     money = {key: each for key, each in page.payments.items() if (each.account_id, each.currency) == account}
     book.agreements.setdefault(target, Agreements()).payments.update(money)
+
+
+def follow_clock(book: Book, customer_id: str, zone: str, policy: RepaymentPolicy) -> None:
+    """The customer's days begin and end by another clock from now on: what waits for one of them waits for it there.
+
+    A timer that came by the old clock would find that its day is not over, and not come again."""
+    page = book.agreements.get(customer_id)
+    if page is None:
+        return
+    for filed in [filed for filed in page.promises.values() if filed.promise.state is PromiseState.OPEN]:
+        put_promise(book, filed, zone)
+    for plan in list(page.plans.values()):
+        lapses = lapses_on(plan.plan, policy.plans)
+        if lapses is not None or plan.plan.state is PlanState.ACTIVE:
+            put_plan(book, plan, zone, "core-banking", lapses_on=lapses)
+    for settled in list(page.settlements.values()):
+        if next_look(settled.settlement, settled.looked_on) is not None:
+            put_settlement(book, settled, zone, "core-banking")
 
 
 def _judge_on(book: Book, customer_id: str, zone: str, day: date, reason: str, actor: str) -> None:

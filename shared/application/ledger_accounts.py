@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shared.application.agreements import move_agreements
-from shared.application.book import AccountKey, Snapshot, WaitingFact
+from shared.application.agreements import follow_clock, move_agreements
+from shared.application.book import AccountKey, CustomerPage, Snapshot, WaitingFact
 from shared.application.facts import InboundEvent, fact_json, typed_fact
 from shared.application.judging import rejudge, zone_of
 from shared.application.ledger import ACCEPTED, Ledger, Verdict, money_since, put_payment
 from shared.domain.account import Account, AccountStatus, MoneySince, stand
 from shared.domain.announcement import Announcement
+from shared.domain.case import CaseState, case_news
 from shared.domain.inbound import (
     AccountChargedOff,
     AccountClosed,
@@ -24,9 +25,16 @@ from shared.domain.inbound import (
 
 
 def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> Verdict:
+    """A report of the account, and perhaps of the customer: who they are may be news where the account is none."""
     customer_id = ledger.customer_id(fact.customer_id)
-    if fact.customer is not None:
-        _take_profile(ledger, customer_id, fact.customer)
+    about_customer = fact.customer is not None and _take_profile(ledger, customer_id, fact.customer)
+    verdict = _reported(ledger, event, fact, customer_id)
+    if about_customer and verdict.answer is not Answer.ACCEPTED:
+        rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
+    return verdict
+
+
+def _reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported, customer_id: str) -> Verdict:
     known = ledger.snapshots.get((fact.account_id, fact.currency, fact.sequence))
     if known is not None:
         if known == event.fingerprint:
@@ -157,6 +165,7 @@ def _take_profile(ledger: Ledger, customer_id: str, profile: ReportedCustomer) -
     page = ledger.page(customer_id)
     if profile.version <= page.core_version:
         return False
+    moved = page.time_zone != profile.time_zone
     page.core_version = profile.version
     page.language = profile.language
     page.time_zone = profile.time_zone
@@ -164,7 +173,19 @@ def _take_profile(ledger: Ledger, customer_id: str, profile: ReportedCustomer) -
     page.segment = profile.segment
     ledger.profiles[customer_id] = profile
     ledger.book.changes.customers[customer_id] = page
+    if moved:
+        _follow_clock(ledger, page)
     return True
+
+
+def _follow_clock(ledger: Ledger, page: CustomerPage) -> None:
+    """The customer lives by another clock: their timers follow, and so does the next step of their case."""
+    zone = zone_of(page.time_zone, ledger.shelf.policy())
+    follow_clock(ledger.book, page.customer_id, zone, ledger.shelf.repayment())
+    case, standing = page.case, page.last_standing
+    if case is not None and case.state is CaseState.OPEN and standing is not None:
+        anchor = None if standing.anchor is None else standing.anchor.isoformat()
+        ledger.book.changes.announce([case_news("updated", case, {"anchor": anchor})])
 
 
 def charged_off(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff) -> Verdict:

@@ -98,7 +98,7 @@ def judge(subject: Subject, policy: Policy, at: datetime, reason: str) -> Judgem
     standing = _standing(subject, case, overdue, policy, at)
     announcements = [*_account_news(subject.customer_id, buckets, accounts, case), *announcements]
     if standing is not None and case is not None and case == subject.case and not announcements:
-        announcements = [_case_news("updated", case, {"anchor": _text(standing.anchor)})]
+        announcements = [case_news("updated", case, {"anchor": _text(standing.anchor)})]
     rolls = {account.key: _next_roll(account, policy, today, subject.zone) for account in accounts}
     return Judgement(case, accounts, standing, buckets, rolls, tuple(announcements), tuple(events))
 
@@ -161,7 +161,7 @@ def _case_after(
     else:
         ended = replace(case, state=CaseState.CLOSED, bucket=CURRENT, ended_at=at, end_reason=reason)
         word = "closed"
-    return ended, [CaseEvent(f"case.{word}", {"reason": reason})], [_case_news(word, ended, {"reason": reason})]
+    return ended, [CaseEvent(f"case.{word}", {"reason": reason})], [case_news(word, ended, {"reason": reason})]
 
 
 def _rank(policy: Policy, bucket: str) -> int:
@@ -189,7 +189,7 @@ def _opened(
             end_reason=None,
         )
         data = {"bucket": bucket, "reason": reason}
-        return again, [CaseEvent("case.reopened", data)], [_case_news("reopened", again, data)]
+        return again, [CaseEvent("case.reopened", data)], [case_news("reopened", again, data)]
     ordinal = subject.cases_opened + 1
     case = Case(
         derive("case", subject.customer_id, ordinal),
@@ -201,10 +201,11 @@ def _opened(
         at,
     )
     data = {"bucket": bucket, "reason": reason}
-    return case, [CaseEvent("case.opened", data)], [_case_news("opened", case, data)]
+    return case, [CaseEvent("case.opened", data)], [case_news("opened", case, data)]
 
 
-def _case_news(word: str, case: Case, data: Mapping[str, Any]) -> Announcement:
+def case_news(word: str, case: Case, data: Mapping[str, Any]) -> Announcement:
+    """What is told of a case that was opened, reopened, updated, cured or closed."""
     body = {
         "case_id": str(case.case_id),
         "customer_id": case.customer_id,
