@@ -38,6 +38,8 @@ POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("ema
 
 
 class DueMessage(NamedTuple):
+    """``overtaken``: a later step of its case, with a message of its own, was issued meanwhile."""
+
     message_id: UUID
     case_id: UUID | None
     follow_up_id: UUID | None
@@ -47,6 +49,7 @@ class DueMessage(NamedTuple):
     template: str
     channels: tuple[str, ...]
     tries: int
+    overtaken: bool = False
 
 
 class Reach(NamedTuple):
@@ -259,6 +262,8 @@ def moot(message: DueMessage, desk: Desk) -> str | None:
             return f"moot: case {state.value if state else 'gone'}"
         if desk.debt is None:
             return "moot: nothing past due"
+        if message.overtaken:  # it waited too long: nobody is reminded twice because we were late
+            return "moot: a later step is due"
     if message.purpose == Purpose.SERVICE and state is CaseState.OPEN:
         return "moot: case open again"
     return None

@@ -134,8 +134,13 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         rows = await self.conn.fetch(
             """
             select m.customer_id, m.message_id, m.case_id, m.follow_up_id, m.about, m.step, m.purpose, m.template,
-                   m.channels::text, m.tries, c.state, u.name_enc
+                   m.channels::text, m.tries, exists (
+                       select from follow_ups later
+                       where later.case_id = m.case_id and later.kind = 'message' and later.state in ('issued', 'done')
+                         and later.due_at > coalesce(mine.deferred_until, mine.due_at)
+                   ), c.state, u.name_enc
             from messages m join customers u on u.customer_id = m.customer_id left join cases c on c.case_id = m.case_id
+            left join follow_ups mine on mine.follow_up_id = m.follow_up_id
             where m.customer_id = any((select string_to_array($1, chr(10)))::text[]) and m.waits_until <= $2
             order by m.not_before, m.created_at, m.message_id
             """,
@@ -144,11 +149,11 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         )
         for row in rows:
             desk = desks[row[0]]
-            desk.messages.append(DueMessage(*(*row[1:8], words_of(row[8]), row[9])))
-            if row[10] is not None:
-                desk.cases[row[2]] = CaseState(row[10])
-            if row[11] is not None and not desk.name:
-                desk.name = self.cipher.decrypt("customers", "name", row[0], row[11])
+            desk.messages.append(DueMessage(*(*row[1:8], words_of(row[8]), *row[9:11])))
+            if row[11] is not None:
+                desk.cases[row[2]] = CaseState(row[11])
+            if row[12] is not None and not desk.name:
+                desk.name = self.cipher.decrypt("customers", "name", row[0], row[12])
 
     async def _load_reach(self, desks: dict[str, Desk], ids: str) -> None:
         rows = await self.conn.fetch(
