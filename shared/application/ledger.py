@@ -20,7 +20,7 @@ from shared.application.book import (
     Reversal,
     WaitingFact,
 )
-from shared.application.judging import PolicyShelf, rejudge, zone_of
+from shared.application.judging import PolicyShelf, rejudge
 from shared.domain.account import NOTHING_SINCE, Account, MoneySince, covered_by, restand
 from shared.domain.announcement import Announcement
 from shared.domain.inbound import (
@@ -77,15 +77,14 @@ def put_payment(ledger: Ledger, payment: Payment) -> None:
     ledger.book.movements_of((payment.account_id, payment.currency)).payments[payment.key] = payment
 
 
-def money_since(ledger: Ledger, key: AccountKey, customer_id: str, cutoff: datetime) -> MoneySince:
+def money_since(ledger: Ledger, key: AccountKey, cutoff: datetime) -> MoneySince:
+    """By the bank's own clock: where the customer lives now must not change what was booked before."""
     movements = ledger.book.movements.get(key)
-    if movements is None:
-        return NOTHING_SINCE
-    return movements.since(cutoff, zone_of(ledger.page(customer_id).time_zone, ledger.shelf.policy()))
+    return NOTHING_SINCE if movements is None else movements.since(cutoff, ledger.shelf.policy().default_zone)
 
 
 def restood(ledger: Ledger, account: Account) -> Account:
-    return restand(account, money_since(ledger, account.key, account.customer_id, account.cutoff_at))
+    return restand(account, money_since(ledger, account.key, account.cutoff_at))
 
 
 def after_money(ledger: Ledger, account: Account, reason: str, news: tuple[str, dict[str, Any]]) -> None:

@@ -52,7 +52,7 @@ def _reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported, cu
         ledger.book.changes.new_accounts.add(key)
     ledger.owners[fact.account_id] = customer_id
     _match_waiting_payments(ledger, key, customer_id)
-    since = money_since(ledger, key, customer_id, fact.cutoff_at)
+    since = money_since(ledger, key, fact.cutoff_at)
     ledger.book.put_account(_account(fact, customer_id, before, since))
     for concerned in (*left, customer_id):
         rejudge(ledger.book, concerned, ledger.shelf, ledger.book.now, event.type)

@@ -303,6 +303,15 @@ async def test_any_order_ends_in_the_same_facts(database, tmp_path, bank: Bank):
     await owner.close()
 
 
+@pytest.mark.parametrize("first", ["lives in New York", "bounced"])
+async def test_the_day_of_a_due_that_a_reversal_brings_back_is_the_banks(bank: Bank, first: str):
+    await bank.say(updated(), report(unpaid=0), payment(posted="2026-06-20T10:00:00+08:00"))
+    facts = [updated(version=2, time_zone="America/New_York"), reversal(at="2026-06-28T02:00:00+08:00")]
+    await bank.say(*(facts if first == "lives in New York" else reversed(facts)))
+    await bank.say(payment("P2", amount=1, posted="2026-06-29T10:00:00+08:00"))
+    assert (await bank.account())["oldest_due"] == on("2026-06-28")
+
+
 async def test_two_senders_at_once_about_the_same_new_customers_both_count(bank: Bank):
     """Who is new has no row to lock: the second sender meets the first one's rows when it saves, and decides again."""
     customers = range(60)  # enough to be copied in
