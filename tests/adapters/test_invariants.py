@@ -354,6 +354,10 @@ MORNINGS_OFF = """
             "valid_from": "2000-01-01", {0}}}]')
 """
 AT_ONCE = "update case_events set at = '2026-05-25 10:00+08' where kind = '{0}';"
+MERGED = """
+    insert into case_events (customer_id, at, kind, actor, data)
+    values ('C1', '2026-05-26 10:00+08', 'customer.merged', 'core-banking', '{}');
+"""
 LAWFUL = {
     "a reminder of an instalment that was paid in the same instant, or a plan called off in it": plan("active")
     + about_a_plan("reminder", "2026-06-20", ("plan.instalment_covered", NUMBER_1), ("plan.cancelled", ""))
@@ -395,6 +399,12 @@ LAWFUL = {
     "an answer during a complaint": HOLD.format("null") + "update messages set purpose = 'answer'",
     "a hold released before": HOLD.format("'2026-05-25 09:30+08'"),
     "a refusal that came after": OPT_OUT.format("sms", "2026-05-25 10:01+08"),
+    "a hold that came with another customer": HOLD.format("null") + MERGED,
+    "a refusal that came with another customer": OPT_OUT.format("sms", "2026-05-25 09:00+08") + MERGED,
+    "tried again after the customer had moved, and moved again": """
+        update messages set decision = decision
+            || '{"at": "2026-05-26T10:00:00+08:00", "facts": {"zone": "America/New_York"}}'
+        """,
     "a refusal of another channel": OPT_OUT.format("email", "2026-05-25 09:00+08"),
     "three texts on a day": attempt("2026-05-25 11:30+08", "accepted", 2)
     + attempt("2026-05-25 12:30+08", "accepted", 3),
