@@ -9,7 +9,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -209,12 +209,16 @@ def effective(outlook: Outlook, step: Step, standing: CaseStanding, due_at: date
     return at
 
 
-def reconcile(outlook: Outlook, selections: Iterable[Selection], coming: Selection | None, now: datetime) -> Plan:
+def reconcile(outlook: Outlook, selections: Sequence[Selection], coming: Selection | None, now: datetime) -> Plan:
     """What of the selections is not on record yet: one to issue, the rest passed over."""
     open_index = len(outlook.standings) - 1
     stops = outlook.stops
     stopped = bool(stops) and any(stop.since <= now and (stop.until is None or now < stop.until) for stop in stops)
-    unrecorded = [selection for selection in selections if not _decided(outlook, selection)]
+    # One that a cure passed by, and that is due again on the same anchor, is one follow-up: what it is now counts.
+    latest = {(selection.step.id, selection.anchor): selection for selection in selections}
+    if coming is not None:
+        latest.pop((coming.step.id, coming.anchor), None)
+    unrecorded = [s for s in selections if latest.get((s.step.id, s.anchor)) is s and not _decided(outlook, s)]
     issue: Selection | None = None
     if unrecorded and unrecorded[-1].newest and unrecorded[-1].standing == open_index and not stopped:
         issue = unrecorded[-1]

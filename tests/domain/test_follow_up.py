@@ -119,6 +119,24 @@ def test_after_a_cure_the_ladder_begins_again() -> None:
     assert {(first, ANCHOR), (first, date(2026, 5, 10))} <= set(done)
 
 
+def cured_and_back(hours: int = 6) -> list[CaseStanding]:
+    """The payment that cured the case bounced: it is open again on the same due."""
+    return [standing(START), standing(START + timedelta(hours=5), None), standing(START + timedelta(hours=hours))]
+
+
+def test_a_step_slept_through_that_is_due_again_on_the_same_anchor_is_spoken_of_once() -> None:
+    made = plan(outlook(cured_and_back()), START + timedelta(hours=8))
+    assert issued(made) == LADDER[0].id
+    assert made.passed == ()
+
+
+def test_a_step_slept_through_that_comes_again_on_the_same_anchor_is_not_passed_over() -> None:
+    held = Stop(START + timedelta(hours=6), START + timedelta(hours=12))
+    made = plan(outlook(cured_and_back(), stops=(held,)), START + timedelta(hours=8))
+    assert made.coming is not None
+    assert (made.coming.step.id, made.issue, made.passed) == (LADDER[0].id, None, ())
+
+
 def test_a_hold_moves_what_falls_into_it_to_its_end_and_an_open_hold_stops_all() -> None:
     end = START + timedelta(days=5)
     made = plan(outlook([standing(START)], stops=(Stop(START, end),)), START + timedelta(hours=1))
