@@ -243,9 +243,9 @@ async def _apply_fresh(
         if key in taken:
             verdicts[index] = _again(taken[key][0], event, taken[key][1].answer)
             continue
-        owner = _customer_of(ledger, event)
-        if owner in blocked:
-            verdict = await _queue_up(tx, owner, event)
+        waits_for = next((who for who in _concerned(ledger, event) if who in blocked), None)
+        if waits_for is not None:
+            verdict = await _queue_up(tx, waits_for, event)
         else:
             verdict = apply(ledger, event)
             owner = _customer_of(ledger, event)
@@ -279,6 +279,19 @@ def _customer_of(ledger: Ledger, event: InboundEvent) -> str | None:
         case fact:
             owner = ledger.owners.get(fact.account_id)
             return None if owner is None else ledger.customer_id(owner)
+
+
+def _concerned(ledger: Ledger, event: InboundEvent) -> list[str]:
+    """Whose facts it must not overtake: its customer's, and those of who gives up an account or their name to them."""
+    concerned = [_customer_of(ledger, event)]
+    match event.fact:
+        case CustomerMerged() as fact:
+            concerned.append(fact.from_customer_id)
+        case DelinquencyReported() as fact if fact.account_id in ledger.owners:
+            concerned.append(ledger.customer_id(ledger.owners[fact.account_id]))
+        case _:
+            pass
+    return [who for who in concerned if who is not None]
 
 
 async def _open_ledger(

@@ -282,6 +282,16 @@ async def test_a_parked_event_sent_again_is_still_parked_once(bank: Bank, owner)
     assert len(await bank.rows("select * from parked")) == 1
 
 
+@pytest.mark.parametrize("joins", [merged("C9", "C1"), report("A9", "C1", sequence=2)])
+async def test_who_takes_over_from_a_customer_whose_facts_wait_waits_with_them(bank: Bank, owner, joins):
+    """Else a payment that waits would be overtaken, and asked for under the other name."""
+    await bank.say(report("A9", "C9"), report("A1", "C1"))
+    await owner.execute("alter table payments add constraint no_p1 check (payment_id <> 'P1')")
+    assert await bank.say(payment("P1", "A9"), joins) == ["parked", "parked"]
+    assert (await bank.account("A9"))["customer_id"] == "C9"
+    assert await bank.rows("select distinct customer_id from parked") == [{"customer_id": "C9"}]
+
+
 async def test_any_order_ends_in_the_same_facts(database, tmp_path, bank: Bank):
     story = bank.made(
         report(unpaid=50_000), payment("P1", amount=20_000), payment("P2", amount=30_000),
