@@ -10,7 +10,7 @@ from shared.application.agreements import weigh
 from shared.application.book import AccountKey, Book, Changes
 from shared.domain.account import Account
 from shared.domain.calendar import BusinessCalendar, add_months, at_local
-from shared.domain.case import CaseState, Subject, judge
+from shared.domain.case import Case, CaseState, Subject, goes_on, judge
 from shared.domain.delinquency import CURRENT, BucketEntry
 from shared.domain.follow_up import Timetable
 from shared.domain.household import Guide
@@ -78,8 +78,7 @@ def rejudge(
 
     ``reason`` is an event type or a timer kind."""
     page = book.customers[customer_id]
-    open_case = page.case if page.case is not None and page.case.state is CaseState.OPEN else None
-    policy = shelf.policy(open_case.policy_version if open_case is not None else None)
+    policy = _policy_for(page.case, shelf, at)
     accounts = book.accounts_of(customer_id)
     subject = Subject(
         customer_id=customer_id,
@@ -120,6 +119,15 @@ def rejudge(
     changes.announce(judgement.announcements)
     weigh(book, customer_id, subject.zone, at, reason, actor)
     return min((due_at for due_at in judgement.rolls.values() if due_at is not None), default=None)
+
+
+def _policy_for(case: Case | None, shelf: PolicyShelf, at: datetime) -> Policy:
+    """Its own for a case that goes on, or that would; else the active one."""
+    if case is not None and case.state is not CaseState.CLOSED:
+        own = shelf.policy(case.policy_version)
+        if goes_on(case, own, at):
+            return own
+    return shelf.policy()
 
 
 def _watch_claims(

@@ -89,6 +89,14 @@ class Subject:
     cases_opened: int
 
 
+def goes_on(case: Case, policy: Policy, at: datetime) -> bool:
+    """Is the case open, or would trouble open it again? Then it is judged by ``policy``, which it was opened under: by
+    two policies in turn it would open with one event and be cured by the next."""
+    if case.state is CaseState.CURED and case.ended_at is not None:
+        return at - case.ended_at <= timedelta(days=policy.reopen_days)
+    return case.state is CaseState.OPEN
+
+
 def judge(subject: Subject, policy: Policy, at: datetime, reason: str) -> Judgement:
     """Judge a customer's accounts as of ``at``; ``reason`` is what made us look (an event type, a timer kind)."""
     today = local_date(at, subject.zone)
@@ -173,12 +181,7 @@ def _opened(
     subject: Subject, bucket: str, policy: Policy, at: datetime, reason: str
 ) -> tuple[Case, list[CaseEvent], list[Announcement]]:
     last = subject.case
-    if (
-        last is not None
-        and last.state is CaseState.CURED
-        and last.ended_at is not None
-        and at - last.ended_at <= timedelta(days=policy.reopen_days)
-    ):
+    if last is not None and last.policy_version == policy.version and goes_on(last, policy, at):
         again = replace(
             last,
             state=CaseState.OPEN,

@@ -322,6 +322,22 @@ async def test_the_day_of_a_due_that_a_reversal_brings_back_is_the_banks(bank: B
     assert (await bank.account())["oldest_due"] == on("2026-06-28")
 
 
+async def test_a_case_that_would_open_again_is_judged_by_its_own_policy_all_along(bank: Bank):
+    """The new policy has no grace: judged by both in turn, it would open with one event and be cured by the next."""
+    await bank.say(report(due="2026-06-20"), payment())
+    row = await bank.row("select document from policies where state = 'active'")
+    await bank.rows("update policies set state = 'retired' where state = 'active' returning 1")
+    await bank.rows(
+        "insert into policies (version, name, document, sha256, state, created_at, created_by)"
+        " select 2, name, $1, '', 'active', created_at, created_by from policies returning 1",
+        row["document"] | {"version": 2, "grace": {"days": 0, "amount": {}}},
+    )
+    await bank.shelf.renew()
+    await bank.say(report(sequence=2, due="2026-06-28", cutoff="2026-06-29T02:00:00+08:00"), updated())
+    told = [each for each in await bank.told() if each.startswith("arrears.case.")]
+    assert told == ["arrears.case.opened.v1", "arrears.case.cured.v1"]
+
+
 async def test_two_senders_at_once_about_the_same_new_customers_both_count(bank: Bank):
     """Who is new has no row to lock: the second sender meets the first one's rows when it saves, and decides again."""
     customers = range(60)  # enough to be copied in
