@@ -25,27 +25,22 @@ from shared.domain.inbound import (
 
 
 def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> Verdict:
-    """A report of the account, and perhaps of the customer: who they are may be news where the account is none."""
+    """A report of the account, and perhaps of the customer: who they are may be news where a stale report is none."""
     customer_id = ledger.customer_id(fact.customer_id)
-    about_customer = fact.customer is not None and _take_profile(ledger, customer_id, fact.customer)
-    verdict = _reported(ledger, event, fact, customer_id)
-    if about_customer and verdict.answer is not Answer.ACCEPTED:
-        rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
-    return verdict
-
-
-def _reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported, customer_id: str) -> Verdict:
     known = ledger.snapshots.get((fact.account_id, fact.currency, fact.sequence))
     if known is not None:
         if known == event.fingerprint:
             return Verdict(Answer.DUPLICATE, "this sequence of the account was reported before")
         return Verdict(Answer.CONFLICT, "this sequence of the account was reported before with other content")
+    is_news = fact.customer is not None and _take_profile(ledger, customer_id, fact.customer)
     key = (fact.account_id, fact.currency)
     before = ledger.account(key)
     stale = before is not None and fact.sequence <= before.sequence
     ledger.snapshots[(*key, fact.sequence)] = event.fingerprint
     ledger.book.changes.snapshots.append(_snapshot(event, fact, stale))
     if stale:
+        if is_news:  # the customer has a version of their own, which may be the newest
+            rejudge(ledger.book, customer_id, ledger.shelf, ledger.book.now, event.type)
         return Verdict(Answer.STALE, "a newer report of the account is known; filed in its history")
     left = _change_hands(ledger, fact.account_id, customer_id)
     if before is None:

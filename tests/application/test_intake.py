@@ -227,6 +227,21 @@ async def test_a_report_may_carry_the_customer_and_older_versions_are_passed_ove
     assert (await bank.row("select core_version from customers"))["core_version"] == 5
 
 
+async def test_a_report_in_conflict_says_nothing_of_the_customer_either(bank: Bank):
+    kind, data = report()
+    await bank.say((kind, data | {"customer": profile(1)}))
+    other = (kind, data | {"credit_limit": 1, "customer": profile(7, name="李四", segment="vip")})
+    assert await bank.say(other) == ["conflict"]
+    assert await bank.row("select core_version, segment from customers") == {"core_version": 1, "segment": "standard"}
+
+
+async def test_a_stale_report_with_news_of_the_customer_judges_them_anew(bank: Bank):
+    kind, data = report()
+    await bank.say(report(sequence=2, cutoff="2026-06-26T02:00:00+08:00"))
+    assert await bank.say((kind, data | {"customer": profile(1, segment="vip")})) == ["stale"]
+    assert (await bank.row("select segment from case_standings order by seq desc limit 1"))["segment"] == "vip"
+
+
 async def test_what_comes_for_a_merged_customer_goes_to_the_one_that_stayed(bank: Bank):
     await bank.say(report("A1", "C1"), report("A2", "C2"))
     assert await bank.say(merged("C1", "C2")) == ["accepted"]
