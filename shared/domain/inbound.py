@@ -5,11 +5,13 @@ Amounts are integers in minor units; instants carry an offset; dates are the ban
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
+from unicodedata import category
 from zoneinfo import available_timezones
 
 from shared.domain.account import Balances, Due
@@ -19,7 +21,9 @@ EARLIEST = date(1970, 1, 1)
 CLOCK_SKEW = timedelta(minutes=10)  # how far ahead of ours the core's clock may be
 MAX_SEQUENCE = 2**53  # every JSON reader can hold it
 MAX_TEXT = 200
-_ZONES = frozenset(available_timezones())
+_ZONES = frozenset(available_timezones()) - {"localtime", "Factory"}  # a host's own setting, and none: no places
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_JOINERS = frozenset("\u200c\u200d")  # zero width; names of several scripts can not be spelled without them
 
 
 class Answer(StrEnum):
@@ -226,13 +230,20 @@ _CHECKS: dict[type, Callable[[list[Problem], Any, datetime], None]] = {
 }
 
 
-def _text(found: list[Problem], at: str, name: str, value: str, longest: int = MAX_TEXT) -> None:
+def _text(
+    found: list[Problem], at: str, name: str, value: str, longest: int = MAX_TEXT, *, prose: bool = False
+) -> None:
     if not value or value.isspace():
         found.append(Problem(f"{at}/{name}", "must not be empty"))
     elif len(value) > longest:
         found.append(Problem(f"{at}/{name}", f"must not be longer than {longest} characters"))
-    elif not value.isprintable():
-        found.append(Problem(f"{at}/{name}", "must not contain control characters"))
+    elif not value.isprintable() and not (prose and all(map(_is_prose, value))):
+        found.append(Problem(f"{at}/{name}", "must not contain control or format characters"))
+
+
+def _is_prose(char: str) -> bool:
+    """May stand in what people write: printable, a blank of any script, or a joiner."""
+    return char.isprintable() or char in _JOINERS or category(char) == "Zs"
 
 
 def _identifiers(found: list[Problem], fact: object, *names: str) -> None:
@@ -292,14 +303,14 @@ def _customer(found: list[Problem], customer: ReportedCustomer) -> None:
     at = "/data/customer"
     if not 0 < customer.version <= MAX_SEQUENCE:
         found.append(Problem(f"{at}/version", f"must be between 1 and {MAX_SEQUENCE}"))
-    _text(found, at, "name", customer.name)
+    _text(found, at, "name", customer.name, prose=True)
     _text(found, at, "segment", customer.segment)
     if len(customer.language) > 35 or not customer.language.isascii():
         found.append(Problem(f"{at}/language", "is not a language tag"))
     if customer.time_zone is not None and customer.time_zone not in _ZONES:
         found.append(Problem(f"{at}/time_zone", "is not a zone of the IANA database"))
-    if customer.jurisdiction is not None and not (customer.jurisdiction.isalpha() and len(customer.jurisdiction) == 2):
-        found.append(Problem(f"{at}/jurisdiction", "must be a two-letter country code"))
+    if customer.jurisdiction is not None and not _COUNTRY.fullmatch(customer.jurisdiction):
+        found.append(Problem(f"{at}/jurisdiction", "must be a country code of two capital letters"))
     if len(customer.contact_points) > 50:
         found.append(Problem(f"{at}/contact_points", "must not hold more than 50 points"))
     for index, point in enumerate(customer.contact_points):
@@ -307,7 +318,7 @@ def _customer(found: list[Problem], customer: ReportedCustomer) -> None:
 
 
 def _point(found: list[Problem], at: str, point: ReportedPoint) -> None:
-    _text(found, at, "value", point.value, 500)
+    _text(found, at, "value", point.value, 500, prose=True)
     _text(found, at, "source", point.source)
     if point.kind == "email" and ("@" not in point.value or " " in point.value):
         found.append(Problem(f"{at}/value", "is not an e-mail address"))
