@@ -151,6 +151,8 @@ class CsvReader:
 def _cells(line: bytes) -> list[str]:
     if b"\0" in line:
         raise csv.Error("it contains the character NUL")
+    if line.count(b'"') % 2:  # half of a record with a line break in a cell; its second half could pass for a whole one
+        raise csv.Error("a quote in it is not closed")
     return next(csv.reader([line.rstrip(b"\r").decode()], strict=True), [])
 
 

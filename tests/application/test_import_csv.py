@@ -104,7 +104,7 @@ def test_what_is_wrong_inside_a_json_cell_is_named_too():
     assert reader.read(record(*(cells | {"dues": "[{"}).values()), NOW).problems[0].field == "dues"
 
 
-@pytest.mark.parametrize("line", [b"a", b"a,b,c", b'"a,b', b"\xff,b", b"a\0,b", b'"a"x,b'])
+@pytest.mark.parametrize("line", [b"a", b"a,b,c", b'"a,b', b"\xff,b", b"a\0,b", b'"a"x,b', b'a",b'])
 def test_a_broken_record_is_refused(line):
     reader = CsvReader("customer.merged.v1", SOURCE, b"from_customer_id,into_customer_id")
     assert isinstance(reader.read(line, NOW), Refused)
