@@ -134,7 +134,7 @@ class Receiver:
         self._handed = self._done
         self._flying: deque[asyncio.Task[None]] = deque()
         self._turn: Turn | None = None
-        self._digest = sha256() if claim.order.sha256 and not from_byte else None
+        self._digest = sha256() if claim.order.sha256 else None
         self._read: Reader | None = read_event if claim.order.format == "ndjson" else None
 
     async def receive(self, content: AsyncIterator[bytes]) -> None:
@@ -156,6 +156,8 @@ class Receiver:
     async def finish(self) -> str | None:
         """Judge the last line and the whole; the reason why the content is not complete, or None."""
         rest, number = self._cutter.rest, self._line + 1
+        if self._line < self._claim.lines_done and not self._is_the_last_one_again(number):
+            return f"the content ended after {self._line} lines, {self._claim.lines_done} of it were taken before"
         if (rest is None or rest.strip()) and number > self._claim.lines_done:
             cut_off = self._cut_off(rest, number)
             if cut_off is not None:
@@ -228,6 +230,11 @@ class Receiver:
         except ValueError:
             raise Invalid("The header row is not CSV in UTF-8.", code="csv-columns") from None
         self._read = reader.read
+
+    def _is_the_last_one_again(self, number: int) -> bool:
+        """Was a last line without a line break sent again, after it was taken?"""
+        read = self._cutter.consumed + self._cutter.rest_bytes
+        return number == self._claim.lines_done and read >= self._claim.bytes_done
 
     def _cut_off(self, rest: Line, number: int) -> str | None:
         """Was the last line, which has no line break, cut? The reason, or None when it may stand."""
@@ -304,8 +311,10 @@ async def _claim(place: Place, import_id: UUID, from_byte: int) -> Receiver:
         claim = await tx.claim_import(import_id)
         if claim is None:
             raise _not_receivable(await tx.import_state(import_id))
-        if from_byte and (from_byte != claim.bytes_done or claim.order.format == "csv"):
-            start = 0 if claim.order.format == "csv" else claim.bytes_done
+        # A digest is of the whole, and the header is the first line: both need the content from its start.
+        from_start = claim.order.format == "csv" or claim.order.sha256 is not None
+        if from_byte and (from_byte != claim.bytes_done or from_start):
+            start = 0 if from_start else claim.bytes_done
             raise Conflict(f"This import resumes at byte {start}, or from its start.", code="wrong-offset")
         return Receiver(place, claim, tx.now, from_byte)
 

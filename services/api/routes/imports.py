@@ -88,7 +88,7 @@ async def put_import_content(
     """Stream the content; answered when all of it was taken.
 
     A connection that drops leaves the import ``interrupted`` with every whole line taken. Send the content again from
-    its start (lines that are done are passed over unread) or, NDJSON only, from ``bytes_done`` on.
+    its start (lines that are done are passed over unread) or, NDJSON without ``sha256`` only, from ``bytes_done`` on.
     """
     media_type = request.headers.get("content-type", _MEDIA_TYPES[0]).partition(";")[0].strip().lower()
     if media_type not in _MEDIA_TYPES:

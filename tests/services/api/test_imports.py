@@ -135,6 +135,31 @@ async def test_it_resumes_at_a_byte_too(core, way):
     assert answer.json()["bytes_done"] == len(lines(1, 2, 3, 4))
 
 
+async def test_with_a_digest_it_resumes_from_its_start_only_so_that_all_of_it_is_checked(core):
+    announced = await core.announce(sha256=hashlib.sha256(lines(1, 2)).hexdigest())
+    where = announced.headers["location"]
+    refused(await core.put(where, lines(1) + line(2)[:30]), 422, "upload-truncated")
+    at = {"content-range": f"bytes {len(lines(1))}-*/*"}
+    assert "byte 0" in refused(await core.put(where, lines(3), **at), 409, "wrong-offset")
+    assert (await core.put(where, lines(1, 2))).json()["state"] == "done"
+
+
+@pytest.mark.parametrize("again", [b"", lines(1), lines(1) + line(2)[:30], lines(1, 2)[:-30]])
+async def test_what_ends_before_the_place_where_it_stands_is_cut_off(core, again):
+    where = (await core.announce()).headers["location"]
+    refused(await core.put(where, lines(1, 2) + line(3)[:30]), 422, "upload-truncated")
+    refused(await core.put(where, again), 422, "upload-truncated")
+    assert (await core.client.get(where)).json()["lines_done"] == 2
+    assert (await core.put(where, lines(1, 2, 3))).json()["counts"] == {"accepted": 3}
+
+
+async def test_a_last_line_without_a_line_break_may_be_sent_again(core):
+    where = (await core.announce(lines=3)).headers["location"]
+    refused(await core.put(where, lines(1, 2)[:-1]), 422, "upload-truncated")
+    assert (await core.client.get(where)).json()["lines_done"] == 2
+    assert "after 2 of 3" in refused(await core.put(where, lines(1, 2)[:-1]), 422, "upload-truncated")
+
+
 async def test_a_truncated_upload_is_told_and_loses_nothing(core):
     where = (await core.announce()).headers["location"]
     detail = refused(await core.put(where, lines(1) + line(2)[:-20]), 422, "upload-truncated")
