@@ -93,7 +93,7 @@ class PageRequest:
             return Json(f'{{"items":[{items}],"next":null}}')
         cursor = self.signer.sign(_scope(self.request), last)
         kept = [pair for pair in _query(self.request) if pair[0] != "cursor"]
-        link = f'<{quote(self.request.scope["path"])}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+        link = f'<{_address(self.request)}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
         return Json(f'{{"items":[{items}],"next":"{cursor}"}}', headers={"link": link})
 
 
@@ -112,6 +112,12 @@ Paging = Annotated[PageRequest, Depends(_page_request)]
 
 def is_paged(call: object) -> bool:
     return call is _page_request
+
+
+def _address(request: Request) -> str:
+    """The path as it was sent: an encoded slash in an id is to stay one."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return quote(request.scope["path"]) if raw is None else quote(raw, safe="/%")
 
 
 def _scope(request: Request) -> str:

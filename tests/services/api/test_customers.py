@@ -132,3 +132,17 @@ async def test_customers_are_filtered_by_segment_bucket_and_open_case(portfolio)
             answer = await client.get(f"/v1/customers?{query}")
             assert [each["customer_id"] for each in answer.json()["items"]] == expected, query
         assert answer.links["next"]["url"].startswith("/v1/customers?limit=1&cursor=")
+
+
+async def test_ids_with_a_slash_are_reached_like_any_other(portfolio):
+    async with portfolio.as_(Role.SUPERVISOR) as client:
+        for sequence in (1, 2):
+            await portfolio.overdue("C/1", "A/1 2", sequence=sequence)
+        assert (await client.get("/v1/customers/C%2F1")).json()["customer_id"] == "C/1"
+        assert (await client.get("/v1/customers/C%2f1/preferences")).status_code == 200
+        assert (await client.get("/v1/customers/C/1")).status_code == 404
+        assert (await client.get("/v1/accounts/A%2F1%202/statement")).status_code == 200
+        page = await client.get("/v1/accounts/A%2F1%202/history", params={"limit": 1})
+        assert page.links["next"]["url"].startswith("/v1/accounts/A%2F1%202/history?")
+        rest = await client.get(page.links["next"]["url"])
+        assert rest.json()["items"] != page.json()["items"]
