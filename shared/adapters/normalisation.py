@@ -14,7 +14,12 @@ class NotNormalisable(ValueError):
     """The text is not a number or an address. The message says why, and does not repeat it."""
 
 
-def phone(text: str, region: str = "CN") -> str:
+HOME = "CN"
+REGIONS = (HOME, "GB", "HK", "IN", "SG", "US")
+"""Where we have contact rules for, and so customers with numbers as they are dialled there."""
+
+
+def phone(text: str, region: str = HOME) -> str:
     """``text`` in E.164. What is E.164 already is taken as it is; else it is read as dialled in ``region``."""
     if _E164.fullmatch(text):
         return text
@@ -45,10 +50,25 @@ def _reason(error: phonenumbers.NumberParseException) -> str:
     return reasons.get(error.error_type, "no number in it")
 
 
-def contact_value(kind: str, value: str) -> str:
-    """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled."""
+def phones(text: str) -> frozenset[str]:
+    """All that ``text`` may mean to somebody who does not know where it was dialled."""
+    found, problem = set(), None
+    for region in REGIONS:
+        try:
+            found.add(phone(text, region))
+        except NotNormalisable as error:
+            problem = problem or error
+    if problem is not None and not found:
+        raise problem
+    return frozenset(found)
+
+
+def contact_value(kind: str, value: str, jurisdiction: str | None = None) -> str:
+    """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled.
+
+    A number without a country is of the ``jurisdiction``: in another one it is a stranger's."""
     if kind in {"mobile", "phone"}:
-        return phone(value)
+        return phone(value, jurisdiction or HOME)
     if kind == "email":
         return email(value)
     return " ".join(value.split())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import Query, Request, Response
 
@@ -19,6 +20,7 @@ from shared.adapters.postgres.views import customers as view
 from shared.application.refusals import FieldError, Invalid, NotFound
 
 router = noun_router("customers")
+Normal = TypeVar("Normal")
 
 
 @router.get("/{customer_id}", response_model=CustomerOut, summary="Read one customer, masked", responses=READ)
@@ -52,8 +54,8 @@ async def search_customers(body: CustomerSearch, caller: CaseReader, deps: Deps,
 
     For the next page send the same body to the linked address."""
     wanted = view.CustomerSearch(
-        phone=_normal("phone", body.phone),
-        email=_normal("email", body.email),
+        phones=_normal("phone", normalisation.phones, body.phone),
+        email=_normal("email", normalisation.email, body.email),
         name=body.name,
         phone_last4=body.phone_last4,
     )
@@ -77,11 +79,11 @@ async def unmask_customer(customer_id: CoreId, body: Unmask, caller: Unmasker, d
     return Json(shown)
 
 
-def _normal(kind: str, value: str | None) -> str | None:
+def _normal(kind: str, normalise: Callable[[str], Normal], value: str | None) -> Normal | None:
     if value is None:
         return None
     try:
-        return normalisation.contact_value(kind, value)
+        return normalise(value)
     except normalisation.NotNormalisable as error:
         raise Invalid("Nothing can be found by this.", errors=[FieldError(f"/{kind}", str(error))]) from None
 

@@ -52,7 +52,9 @@ class CustomerSearch(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"phone": "+8613812340001"}]}, extra="forbid")
 
-    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = None
+    phone: Annotated[str, Field(min_length=5, max_length=40)] | None = Field(
+        default=None, description="With its country, or as it is dialled in any country that has contact rules"
+    )
     email: Annotated[str, Field(min_length=3, max_length=254)] | None = None
     name: ShortText | None = Field(default=None, description="The full name as the core-banking system has it")
     phone_last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None

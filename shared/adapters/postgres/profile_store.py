@@ -128,7 +128,7 @@ class ProfileTables(Session):
         reported: dict[UUID, tuple[str, int, ReportedPoint, str, bytes, bool]] = {}
         for customer_id, profile in profiles.items():
             for position, point in enumerate(profile.contact_points):
-                value, readable = self._normal(point)
+                value, readable = self._normal(point, profile.jurisdiction)
                 bidx = self.cipher.blind(point.kind, value)
                 point_id = derive("point", customer_id, point.kind, bidx.hex())
                 reported.setdefault(point_id, (customer_id, position, point, value, bidx, readable))
@@ -150,9 +150,9 @@ class ProfileTables(Session):
         )
         return rows
 
-    def _normal(self, point: ReportedPoint) -> tuple[str, bool]:
+    def _normal(self, point: ReportedPoint, jurisdiction: str | None) -> tuple[str, bool]:
         try:
-            return self.normalise(point.kind, point.value), True
+            return self.normalise(point.kind, point.value, jurisdiction), True
         except ValueError:
             return point.value, False
 

@@ -23,7 +23,7 @@ class Cipher(Protocol):
 class Normaliser(Protocol):
     """Bring a contact value to the one form that is stored, searched and dialled."""
 
-    def __call__(self, kind: str, value: str) -> str: ...
+    def __call__(self, kind: str, value: str, jurisdiction: str | None = None) -> str: ...
 
 
 class Session:

@@ -18,7 +18,10 @@ _COLUMNS = """t.person_id, t.customer_id, t.relation, t.kind, t.source, t.eviden
 class ThirdPartyTables(Session):
     async def add_third_party(self, new: NewThirdParty, by: str) -> None:
         """Who is entered again under a number or address that refused is refused from the start."""
-        key, value = str(new.person_id), self.normalise(new.kind, new.value)
+        living_in = await self.conn.fetchval(
+            "select jurisdiction from customers where customer_id = $1", new.customer_id
+        )
+        key, value = str(new.person_id), self.normalise(new.kind, new.value, living_in)
         name = None if new.name is None else self.cipher.encrypt("third_parties", "name", key, new.name)
         await self.conn.execute(
             """

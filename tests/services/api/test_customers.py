@@ -146,3 +146,14 @@ async def test_ids_with_a_slash_are_reached_like_any_other(portfolio):
         assert page.links["next"]["url"].startswith("/v1/accounts/A%2F1%202/history?")
         rest = await client.get(page.links["next"]["url"])
         assert rest.json()["items"] != page.json()["items"]
+
+
+async def test_a_number_without_a_country_is_a_local_one_and_found_as_such(portfolio):
+    """Read as a mainland number it would be a stranger's, who would then be told of the debt."""
+    await portfolio.overdue(customer=wang(mobile="9123 4567") | {"jurisdiction": "HK"})
+    async with portfolio.as_(Role.COLLECTOR) as client:
+        shown = await client.post("/v1/customers/C-1/unmask", json={"fields": ["mobile"], "reason": REASON})
+        assert [point["value"] for point in shown.json()["contact_points"]] == ["+85291234567"]
+        for typed in ("+852 9123 4567", "9123-4567"):
+            found = await client.post("/v1/customers/search", json={"phone": typed})
+            assert [each["customer_id"] for each in found.json()["items"]] == ["C-1"]

@@ -39,9 +39,9 @@ class CustomerFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerSearch:
-    """Normalised values; those that are given must all match."""
+    """Normalised values; those that are given must all match. ``phones``: any of them."""
 
-    phone: str | None = None
+    phones: frozenset[str] | None = None
     email: str | None = None
     name: str | None = None
     phone_last4: str | None = None
@@ -74,8 +74,8 @@ async def search_customers(
     where = Where().sees_customer("u.customer_id", scope)
     if wanted.name is not None:
         where.add("u.name_bidx = {}", cipher.blind(NAME_INDEX, wanted.name))
-    if wanted.phone is not None:
-        either = [cipher.blind(kind, wanted.phone) for kind in ("mobile", "phone")]
+    if wanted.phones is not None:
+        either = [cipher.blind(kind, number) for kind in ("mobile", "phone") for number in wanted.phones]
         where.add(_point("value_bidx = any({}::bytea[])"), either)
     if wanted.email is not None:
         where.add(_point("value_bidx = {}"), cipher.blind("email", wanted.email))
