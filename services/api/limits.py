@@ -17,7 +17,7 @@ BODY_LIMITS: tuple[tuple[str, int | None], ...] = (
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
 MAX_IDEMPOTENCY_KEY = 255
-MAX_CURSOR = 1024
+MAX_CURSOR = 4096  # two ids of the bank's, of 200 characters outside ASCII each, and what lies around them
 
 _BIGINT = 2**63
 

@@ -130,3 +130,12 @@ async def test_odd_ids_and_dates_are_answered_by_problems(client):
         assert (await client.get(path)).status_code in (400, 422), path
     for path in ("/v1/accounts/none", "/v1/accounts/%E8%B4%A6%20x/statement", "/v1/payments/none"):
         assert (await client.get(path)).status_code == 404, path
+
+
+async def test_the_longest_ids_are_paged_too(portfolio, client):
+    for number in (1, 2):
+        await portfolio.pay(500, "A-unknown", payment_id=str(number) + "付" * 199, source="源" * 200)
+    page = await client.get("/v1/payments", params={"limit": 1})
+    rest = await client.get(page.links["next"]["url"])
+    assert rest.status_code == 200, rest.text
+    assert [each["payment_id"][0] for each in (*page.json()["items"], *rest.json()["items"])] == ["2", "1"]
