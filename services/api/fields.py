@@ -46,6 +46,12 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _telling(text: str) -> str:
+    if not any(map(str.isalnum, text)):
+        raise ValueError("say why: there is no word in it")
+    return text
+
+
 def _impersonal(text: str) -> str:
     if _PERSONAL.search(text):
         raise ValueError("leave numbers and addresses of people out: the reason is kept for good")
@@ -64,5 +70,11 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator
 Day = Annotated[date, BeforeValidator(_day_written_out), AfterValidator(_believable_day)]
 """A date without a time, near enough to ours that instants can be made of it."""
 
-Reason = Annotated[str, Field(min_length=3, max_length=500), AfterValidator(_no_nul), AfterValidator(_impersonal)]
+Reason = Annotated[
+    str,
+    Field(min_length=3, max_length=500),
+    AfterValidator(_no_nul),
+    AfterValidator(_telling),
+    AfterValidator(_impersonal),
+]
 """Why somebody did something that is audited; holds nothing personal, because the audit trail is never erased."""

@@ -57,6 +57,8 @@ async def test_not_every_reader_may_unmask(portfolio, owner, role):
         {"fields": ["card"], "reason": REASON},
         {"fields": ["name"], "reason": "he called from 138 1234 0001"},
         {"fields": ["name"], "reason": "wrote from someone@example.com"},
+        {"fields": ["name"], "reason": "    "},
+        {"fields": ["name"], "reason": "\u200b\u200b\u200b ..."},
     ],
 )
 async def test_unmasking_takes_a_reason_without_personal_data(portfolio, owner, body):
