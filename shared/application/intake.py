@@ -24,6 +24,8 @@ from shared.application.ports import InboxLine, Transaction, UnitOfWork
 from shared.application.transport import Fenced
 from shared.application.turns import OutOfTurn, Touched, Turn
 from shared.domain.inbound import (
+    AccountChargedOff,
+    AccountClosed,
     Answer,
     CustomerMerged,
     CustomerUpdated,
@@ -38,6 +40,7 @@ NOW = timedelta()
 # deadlock, serialisation, another made the same row a moment ago: took the same event, wrote of the same new customer
 PASSING = frozenset({"40P01", "40001", "23505"})
 TRIES = 4
+_WAITED_FOR = (DelinquencyReported, AccountChargedOff, AccountClosed)
 BREATH = 64  # events decided in a row before others are served
 log = structlog.get_logger(__name__)
 
@@ -328,9 +331,9 @@ async def _open_ledger(
         catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
     _weigh_overdue(book, shelf)
     await _load_keys(tx, ledger, events)
-    reported = [event.fact.account_id for event in events if isinstance(event.fact, DelinquencyReported)]
-    if reported:
-        ledger.waiting = await tx.waiting_facts(reported)
+    expected = [event.fact.account_id for event in events if isinstance(event.fact, _WAITED_FOR)]
+    if expected:
+        ledger.waiting = await tx.waiting_facts(expected)
     return ledger
 
 

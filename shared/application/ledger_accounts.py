@@ -20,6 +20,7 @@ from shared.domain.inbound import (
     CustomerMerged,
     CustomerUpdated,
     DelinquencyReported,
+    Fact,
     ReportedCustomer,
 )
 
@@ -88,11 +89,31 @@ def _put_waiting(ledger: Ledger, waiting: WaitingFact) -> None:
 
 
 def _wait_for_account(ledger: Ledger, event: InboundEvent, fact: AccountChargedOff | AccountClosed) -> Verdict:
+    for waiting in ledger.waiting:
+        known = typed_fact(waiting.type, waiting.data)
+        if _is_about_the_same(known, fact):
+            if known == fact:
+                return Verdict(Answer.DUPLICATE, "this was said before, and waits for the account")
+            return Verdict(Answer.CONFLICT, "this was said before with other content, and waits for the account")
     _put_waiting(
         ledger,
         WaitingFact(event.source, event.id, fact.account_id, fact.currency, event.type, fact_json(fact)),
     )
     return Verdict(Answer.UNMATCHED, "no such account and currency was ever reported; kept until it is")
+
+
+def _is_about_the_same(known: Fact, fact: AccountChargedOff | AccountClosed) -> bool:
+    """An account is charged off once, and closed once by a sequence."""
+    match known, fact:
+        case AccountChargedOff(), AccountChargedOff():
+            return (known.account_id, known.currency) == (fact.account_id, fact.currency)
+        case AccountClosed(), AccountClosed():
+            return (known.account_id, known.currency, known.sequence) == (
+                fact.account_id,
+                fact.currency,
+                fact.sequence,
+            )
+    return False
 
 
 def _snapshot(event: InboundEvent, fact: DelinquencyReported, stale: bool) -> Snapshot:

@@ -197,6 +197,15 @@ async def test_what_closes_or_charges_off_an_unknown_account_waits_for_it(bank: 
     assert (await bank.account("A2"))["status"] == "closed"
 
 
+async def test_what_waits_for_its_account_is_known_when_it_is_said_again(bank: Bank):
+    await bank.say(charge_off(), closing("A2"))
+    assert await bank.say(charge_off(), closing("A2")) == ["duplicate", "duplicate"]
+    assert await bank.say(charge_off(amount=1), closing("A2", reason="sold")) == ["conflict", "conflict"]
+    assert await bank.say(closing("A2", sequence=10), closing("A3"), closing("A3")) == [
+        "unmatched", "unmatched", "duplicate"
+    ]  # fmt: skip
+
+
 async def test_a_charged_off_account_is_followed_on(bank: Bank):
     await bank.say(report(unpaid=50_000))
     assert await bank.say(charge_off(amount=1), charge_off(amount=2)) == ["accepted", "conflict"]
