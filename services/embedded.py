@@ -69,6 +69,7 @@ async def _migrate(dsn: str) -> None:
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:
     """Start the sandbox; its HTTP address and SMTP port. With ``sandbox`` off it, or real gateways, run elsewhere.
 
+    It ends with us, however we end: a killed suite's would keep the log and the ports from the next one.
     It reports deliveries where the API has a port that is known beforehand; on any free one (0) it reports none."""
     if not settings.sandbox:
         return f"http://127.0.0.1:{settings.sandbox_http_port}", settings.sandbox_smtp_port
@@ -81,6 +82,8 @@ async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[
         *("--http-port", str(settings.sandbox_http_port)),
         *("--smtp-port", str(settings.sandbox_smtp_port)),
         *(("--callback-url", callback) if settings.api_port else ()),
+        "--until-eof",
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     stack.push_async_callback(_end, process)

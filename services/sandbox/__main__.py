@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="push receipts there, e.g. http://127.0.0.1:8000/v1/callbacks/http_sms (default: no receipts)",
     )
     parser.add_argument("--seed", type=int, help="of the dice (default 1)")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end when standard input does: with whoever holds its other end"
+    )
     parser.add_argument("--knob", action="append", default=[], metavar="NAME=VALUE", help="e.g. sms.delay_ms=50")
     return parser.parse_args(argv)
 
@@ -49,11 +53,13 @@ def _knobs(arguments: argparse.Namespace, start: str) -> Knobs:
     return knobs
 
 
-async def _serve(settings: SandboxSettings, knobs: Knobs) -> None:
+async def _serve(settings: SandboxSettings, knobs: Knobs, *, until_eof: bool) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    if until_eof:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, stopped)
     sandbox = Sandbox(settings, knobs)
     await sandbox.start()
     ready = {
@@ -67,12 +73,18 @@ async def _serve(settings: SandboxSettings, knobs: Knobs) -> None:
     await sandbox.stop()
 
 
+def _stop_at_end(stopped: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stopped.set()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     settings = _settings(arguments)
     try:
         knobs = _knobs(arguments, settings.knobs)
-        uvloop.run(_serve(settings, knobs))
+        uvloop.run(_serve(settings, knobs, until_eof=arguments.until_eof))
     except (KnobsRefused, LogDamaged, LogInUse, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
