@@ -15,6 +15,7 @@ from uuid import uuid4
 import structlog
 from prometheus_client import Gauge
 
+from services.settings import CannotStart
 from shared.adapters.postgres import invariants, workers
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf
@@ -41,11 +42,13 @@ def be_alone(stack: AsyncExitStack, home: Path) -> str:
 
     The kernel drops the lock with the process, so whoever holds it knows that every suite of this home before is dead.
     Raises HomeInUse."""
-    home.mkdir(parents=True, exist_ok=True)
     try:
+        home.mkdir(parents=True, exist_ok=True)
         stack.enter_context(file_lock(home / "suite.lock", timeout=0))
     except LockTimeoutError:
         raise HomeInUse(f"another suite runs on {home}; stop it, or set ARREARS_HOME") from None
+    except OSError as error:
+        raise CannotStart(f"ARREARS_HOME: {home} can not be used: {error.strerror}") from None
     name = home / "suite.name"
     if not name.exists():
         name.write_text(uuid4().hex, encoding="ascii")

@@ -20,7 +20,7 @@ from shared.adapters.postgres.digest import NoPolicy
 from shared.adapters.postgres.shelf import seed_documents
 from shared.application.principal import Role
 from shared.runtime.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
-from shared.runtime.settings import ProcessSettings
+from shared.runtime.settings import ProcessSettings, complaint
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS_HOME.")
@@ -104,7 +104,8 @@ def main() -> None:
     try:
         app()
     except (EmbeddedPostgresError, schema.MigrationError, NoPolicy, ValidationError) as error:
-        typer.echo(f"arrears: {error}", err=True)
+        told = complaint(error) if isinstance(error, ValidationError) else str(error)
+        typer.echo(f"arrears: {told}", err=True)
         raise SystemExit(1) from None
 
 

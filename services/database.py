@@ -22,6 +22,8 @@ async def check_database(dsn: str, settings: ProcessSettings) -> None:
     whoever owns the tables could undo what keeps them in order. Raises CannotStart."""
     try:
         conn = await asyncpg.connect(dsn)
+    except ValueError:  # its text may quote the address
+        raise CannotStart("ARREARS_DATABASE_URL is not an address as in postgresql://user@host:5432/name") from None
     except (OSError, asyncpg.PostgresError) as error:
         raise CannotStart(
             f"the database can not be reached ({type(error).__name__}); see ARREARS_DATABASE_URL"

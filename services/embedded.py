@@ -21,6 +21,7 @@ from shared.adapters.postgres.schema import expected_revision, revision_of
 from shared.adapters.postgres.shelf import seed_documents
 from shared.adapters.postgres.workers import interrupt_uploads
 from shared.runtime.embedded_postgres import EmbeddedPostgres
+from shared.runtime.settings import Port
 
 
 class LocalSettings(ApiSettings):
@@ -29,8 +30,8 @@ class LocalSettings(ApiSettings):
     model_config = SettingsConfigDict(env_prefix="ARREARS_", extra="ignore", frozen=True)
 
     sandbox: bool = True
-    sandbox_http_port: int = 8025
-    sandbox_smtp_port: int = 2525
+    sandbox_http_port: Port = 8025
+    sandbox_smtp_port: Port = 2525
     durable: bool = True
     sample_customers: int = Field(default=60, ge=0, le=5000)
 
@@ -43,7 +44,7 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
         await check_database(dsn, settings)
         return dsn
     if not settings.in_development:
-        raise ValueError("outside development ARREARS_DATABASE_URL must be set")
+        raise CannotStart("outside development ARREARS_DATABASE_URL must be set")
     postgres = EmbeddedPostgres(settings.home, durable=settings.durable)
     dsn = await asyncio.to_thread(postgres.start)
     stack.callback(postgres.stop)

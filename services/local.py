@@ -10,6 +10,7 @@ import asyncio
 import signal
 
 import uvloop
+from pydantic import ValidationError
 
 from services import starter
 from services.apart import serve_apart
@@ -22,6 +23,7 @@ from shared.adapters.kafka.settings import KafkaSettings
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import MetricsServer, serve_metrics
+from shared.runtime.settings import complaint
 
 
 async def serve(settings: LocalSettings) -> None:
@@ -45,18 +47,22 @@ def _metrics(settings: LocalSettings) -> MetricsServer:
         return serve_metrics(host=settings.metrics_host, port=settings.metrics_port)
     except OSError as error:
         where = f"{settings.metrics_host}:{settings.metrics_port}"
-        reason = f"metrics can not be served on {where} ({error.strerror}); set ARREARS_METRICS_PORT"
+        reason = (
+            f"metrics can not be served on {where} ({error.strerror}); see ARREARS_METRICS_HOST, ARREARS_METRICS_PORT"
+        )
         raise CannotStart(reason) from None
 
 
 def main() -> None:
     """Run the suite; what a person can put right is told in one line, not as a traceback."""
-    settings = LocalSettings()
-    configure_logging("local", level=settings.log_level)
-    settle_memory()
     try:
+        settings = LocalSettings()
+        configure_logging("local", level=settings.log_level)
+        settle_memory()
         bootstrap = KafkaSettings().bootstrap
         uvloop.run(serve(settings) if bootstrap is None else serve_apart(settings, bootstrap))
+    except ValidationError as error:
+        raise SystemExit(f"arrears: {complaint(error)}") from None
     except (CannotStart, HomeInUse, EmbeddedPostgresError) as error:
         raise SystemExit(f"arrears: {error}") from None
 

@@ -19,6 +19,7 @@ from services.process import Process
 from services.settings import CannotStart, ServiceSettings
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import REGISTRY, serve_metrics
+from shared.runtime.settings import complaint
 from shared.runtime.supervisor import TaskDiedError
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -40,7 +41,7 @@ async def run_until_stopped(process: Process) -> None:
     except OSError as error:
         where = f"{settings.metrics_host}:{settings.metrics_port}"
         raise CannotStart(
-            f"metrics can not be served on {where} ({error.strerror}); set ARREARS_METRICS_PORT"
+            f"metrics can not be served on {where} ({error.strerror}); see ARREARS_METRICS_HOST, ARREARS_METRICS_PORT"
         ) from None
     log.info("process.started", service=process.service, instance=process.instance, metrics_port=metrics.port)
     try:
@@ -67,8 +68,7 @@ def run(service: str, settings: Callable[[], S], serve: Callable[[S], Coroutine[
         settle_memory()
         uvloop.run(serve(read))
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
-        raise SystemExit(f"arrears {service}: {what}") from None
+        raise SystemExit(f"arrears {service}: {complaint(error)}") from None
     except (CannotStart, TaskDiedError) as error:
         raise SystemExit(f"arrears {service}: {error}") from None
     except KeyboardInterrupt:

@@ -54,5 +54,11 @@ def make_cipher(settings: ServiceSettings) -> FieldCipher:
             development=settings.in_development,
         )
     except BadKeys as error:
-        raise CannotStart(str(error)) from None
+        raise CannotStart(f"{_place_of_keys(settings)}: {error}") from None
     return FieldCipher(keys)
+
+
+def _place_of_keys(settings: ServiceSettings) -> str:
+    if settings.keys:
+        return "ARREARS_KEYS"
+    return f"ARREARS_KEY_FILE ({settings.key_file})" if settings.key_file else f"the keys under {settings.home}"

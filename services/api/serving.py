@@ -23,7 +23,8 @@ def open_port(settings: ApiSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         where = f"{settings.api_host}:{settings.api_port}"
-        raise CannotStart(f"the API can not listen on {where} ({error.strerror}); set ARREARS_API_PORT") from None
+        reason = f"the API can not listen on {where} ({error.strerror}); see ARREARS_API_HOST, ARREARS_API_PORT"
+        raise CannotStart(reason) from None
     return listener
 
 

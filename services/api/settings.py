@@ -24,7 +24,7 @@ class ApiSettings(ServiceSettings):
     auth_issuer: str | None = None
     auth_audience: str = "arrears"
     auth_roles_claim: str = "roles"
-    auth_jwks_url: str | None = None
+    auth_jwks_url: str | None = Field(default=None, pattern=r"^https?://[^/]")
     auth_jwks_file: Path | None = None
 
     @property

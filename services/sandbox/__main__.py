@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 import uvloop
+from pydantic import ValidationError
 
 from services.sandbox.app import Sandbox
 from services.sandbox.knobs import Knobs, KnobsRefused, parse_knobs, set_knob
 from services.sandbox.log import LogDamaged, LogInUse
 from services.sandbox.settings import SandboxSettings
+from shared.runtime.settings import complaint
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -81,12 +83,15 @@ def _stop_at_end(stopped: asyncio.Event) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
-    settings = _settings(arguments)
     try:
+        settings = _settings(arguments)
         knobs = _knobs(arguments, settings.knobs)
         uvloop.run(_serve(settings, knobs, until_eof=arguments.until_eof))
     except (KnobsRefused, LogDamaged, LogInUse, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    except ValidationError as error:
+        print(f"sandbox: {complaint(error)}", file=sys.stderr)
         return 1
     return 0
 

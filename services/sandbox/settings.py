@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.adapters.gateways.settings import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET
-from shared.runtime.settings import FromEnvironment
+from shared.runtime.settings import FromEnvironment, Port
 
 
 class SandboxSettings(FromEnvironment):
@@ -18,8 +18,8 @@ class SandboxSettings(FromEnvironment):
 
     home: Path = Path(".arrears/sandbox")
     host: str = "127.0.0.1"
-    http_port: int = 8025
-    smtp_port: int = 2525
+    http_port: Port = 8025
+    smtp_port: Port = 2525
     key_id: str = DEVELOPMENT_KEY_ID
     secret: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     callback_url: str | None = None

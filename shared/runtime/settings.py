@@ -10,10 +10,13 @@ import os
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
 
 
 class Environment(StrEnum):
@@ -41,8 +44,31 @@ class FromEnvironment(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by the directory named at run time
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         folder = os.environ.get("ARREARS_SECRETS_DIR")
-        secrets: tuple[Any, ...] = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        there = folder and Path(folder).is_dir()
+        secrets: tuple[Any, ...] = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if there else ()
         return (init_settings, env_settings, *secrets)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_secrets(cls, given: Any) -> Any:
+        folder = os.environ.get("ARREARS_SECRETS_DIR")
+        if folder and not Path(folder).is_dir():
+            raise ValueError(f"ARREARS_SECRETS_DIR: {folder} is no directory")
+        return given
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with the settings, in one line that names the variables as a person sets them."""
+    kinds = [FromEnvironment]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    prefix = next((kind.model_config["env_prefix"] for kind in kinds if kind.__name__ == error.title), "ARREARS_")
+    return "; ".join(_complaint(prefix, one["loc"], one["msg"]) for one in error.errors())
+
+
+def _complaint(prefix: str, place: tuple[int | str, ...], message: str) -> str:
+    said = message.removeprefix("Value error, ")
+    return f"{prefix}{str(place[0]).upper()}: {said}" if place else said
 
 
 class ProcessSettings(FromEnvironment):
@@ -51,9 +77,9 @@ class ProcessSettings(FromEnvironment):
     environment: Environment = Environment.PRODUCTION
     home: Path = Path(".arrears")
     database_url: SecretStr | None = None
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     metrics_host: str = "127.0.0.1"
-    metrics_port: int = 9100
+    metrics_port: Port = 9100
     grace: timedelta = timedelta(seconds=10)
 
     @property

@@ -16,7 +16,7 @@ DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 - refused out
 class GatewaySettings(FromEnvironment):
     """How the SMS provider and the mail relay are reached. Durations are ISO 8601 (``PT5S``) or seconds."""
 
-    sms_url: str = "http://127.0.0.1:8025"
+    sms_url: str = Field("http://127.0.0.1:8025", pattern=r"^https?://[^/]")
     sms_key_id: str = DEVELOPMENT_KEY_ID
     sms_secret: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     sms_callback_secret: SecretStr | None = Field(None, description="for receipts, when it is not sms_secret")

@@ -1,0 +1,73 @@
+"""What a person can put right is told in one line that names what they have set, never as a traceback."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from services import local
+from services.chores import be_alone
+from services.database import check_database
+from services.sandbox.__main__ import main as sandbox
+from services.settings import CannotStart, ServiceSettings, make_cipher
+
+
+@pytest.fixture(autouse=True)
+def development(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARREARS_ENVIRONMENT", "development")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("ARREARS_API_PORT", "4111x", "valid integer"),
+        ("ARREARS_METRICS_PORT", "99999", "less than or equal to 65535"),
+        ("ARREARS_SANDBOX_HTTP_PORT", "99999", "less than or equal to 65535"),
+        ("ARREARS_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO'"),
+        ("ARREARS_ENVIRONMENT", "prod", "'development' or 'production'"),
+        ("ARREARS_AUTH_JWKS_URL", "here", "pattern"),
+        ("ARREARS_SECRETS_DIR", "/nowhere", "is no directory"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_as_it_was_set(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        local.main()
+    told = str(ended.value)
+    assert told.startswith(f"arrears: {name}: ")
+    assert reason in told
+    assert "\n" not in told
+
+
+def test_so_is_one_of_the_sandbox(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("ARREARS_SANDBOX_SMTP_PORT", "smtp")
+    assert sandbox([]) == 1
+    assert capsys.readouterr().err.startswith("sandbox: ARREARS_SANDBOX_SMTP_PORT: ")
+
+
+def test_a_level_of_the_log_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARREARS_LOG_LEVEL", "warning")
+    assert ServiceSettings().log_level == "WARNING"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://u:hidden@127.0.0.1/x", "postgresql://u:hidden@127.0.0.1:port/x"])
+async def test_what_is_no_address_of_a_database_is_told_without_repeating_it(url: str) -> None:
+    with pytest.raises(CannotStart, match="ARREARS_DATABASE_URL") as caught:
+        await check_database(url, ServiceSettings())
+    assert "hidden" not in str(caught.value)
+
+
+async def test_a_home_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with AsyncExitStack() as stack:
+        with pytest.raises(CannotStart, match="ARREARS_HOME"):
+            be_alone(stack, tmp_path / "file" / "home")
+
+
+def test_keys_that_can_not_be_read_are_told_with_their_place(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"ARREARS_KEY_FILE .*missing\.json"):
+        make_cipher(ServiceSettings(key_file=tmp_path / "missing.json"))
