@@ -15,6 +15,8 @@ from services.cli_demo import demo
 from services.cli_documents import asyncapi, openapi
 from services.cli_home import owner_dsn
 from services.cli_rules import rules
+from services.database import connect
+from services.settings import CannotStart
 from shared.adapters.postgres import migrate as schema
 from shared.adapters.postgres.digest import NoPolicy
 from shared.adapters.postgres.shelf import seed_documents
@@ -60,6 +62,7 @@ def token(
 
 
 async def _migrate_and_seed(dsn: str, target: str) -> str | None:
+    await (await connect(dsn)).close()  # what can not be reached is told as everywhere
     revision = await schema.migrate(dsn, target=target)
     if target == "head":
         await seed_documents(dsn)
@@ -103,7 +106,7 @@ def main() -> None:
     """Run a command; what an operator can put right is told in one line, not as a traceback."""
     try:
         app()
-    except (EmbeddedPostgresError, schema.MigrationError, NoPolicy, ValidationError) as error:
+    except (CannotStart, EmbeddedPostgresError, schema.MigrationError, NoPolicy, ValidationError) as error:
         told = complaint(error) if isinstance(error, ValidationError) else str(error)
         typer.echo(f"arrears: {told}", err=True)
         raise SystemExit(1) from None

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import asyncpg
 import typer
 
+from services.database import connect
 from shared.adapters.postgres.schema import SCHEMA
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.settings import ProcessSettings
@@ -18,7 +18,7 @@ from shared.runtime.settings import ProcessSettings
 async def reading() -> AsyncIterator[Any]:
     """One connection that sees everything."""
     with owner_dsn() as dsn:
-        conn = await asyncpg.connect(dsn, server_settings={"search_path": SCHEMA})
+        conn = await connect(dsn, server_settings={"search_path": SCHEMA})
         try:
             yield conn
         finally:

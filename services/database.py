@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import asyncpg
 
 from services.settings import CannotStart
@@ -17,17 +19,22 @@ from shared.adapters.postgres.schema import (
 from shared.runtime.settings import ProcessSettings
 
 
-async def check_database(dsn: str, settings: ProcessSettings) -> None:
-    """A configured database must be new enough and of our schema, and outside development we must not be its owner:
-    whoever owns the tables could undo what keeps them in order. Raises CannotStart."""
+async def connect(dsn: str, **more: Any) -> Any:
+    """One connection to a configured database. Raises CannotStart when there is none to be had."""
     try:
-        conn = await asyncpg.connect(dsn)
+        return await asyncpg.connect(dsn, **more)
     except ValueError:  # its text may quote the address
         raise CannotStart("ARREARS_DATABASE_URL is not an address as in postgresql://user@host:5432/name") from None
     except (OSError, asyncpg.PostgresError) as error:
         raise CannotStart(
             f"the database can not be reached ({type(error).__name__}); see ARREARS_DATABASE_URL"
         ) from None
+
+
+async def check_database(dsn: str, settings: ProcessSettings) -> None:
+    """A configured database must be new enough and of our schema, and outside development we must not be its owner:
+    whoever owns the tables could undo what keeps them in order. Raises CannotStart."""
+    conn = await connect(dsn)
     try:
         check_server(await conn.fetchval(SERVER_VERSION))
         await check_schema(conn)

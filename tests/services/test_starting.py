@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services import local
+from services import cli, local
 from services.chores import be_alone
 from services.database import check_database
 from services.sandbox.__main__ import main as sandbox
@@ -59,6 +59,19 @@ async def test_what_is_no_address_of_a_database_is_told_without_repeating_it(url
     with pytest.raises(CannotStart, match="ARREARS_DATABASE_URL") as caught:
         await check_database(url, ServiceSettings())
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["laws", "migrate"])
+def test_so_does_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("ARREARS_DATABASE_URL", "postgresql://u:hidden@127.0.0.1:1/x")
+    monkeypatch.setattr("sys.argv", ["arrears", command])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert told == "arrears: the database can not be reached (ConnectionRefusedError); see ARREARS_DATABASE_URL\n"
 
 
 async def test_a_home_that_can_not_be_made_is_named(tmp_path: Path) -> None:
