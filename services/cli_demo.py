@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.api.dev_issuer import DevIssuer
-from services.demo import Driver, instants
+from services.demo import Driver, FeedUnreadable, instants
 from services.demo_report import report
 from services.embedded import LocalSettings
 from services.running import settle_memory
@@ -39,11 +39,21 @@ def demo(
     """Move the manual clock through half a year, and show what happened. Fails when a law is broken."""
     if home.exists() and not (home / "pgdata").exists() and any(home.iterdir()):
         raise typer.BadParameter(f"{home} holds something that is not a demo; it would be emptied", param_hint="--home")
-    EmbeddedPostgres(home).destroy()  # its data may lie elsewhere, where the server's account can reach it
     lines = feed.read_bytes().splitlines() if feed else list(portfolio(customers, MONTHS, seed, START))
+    if feed:
+        _read(lines)
+    EmbeddedPostgres(home).destroy()  # its data may lie elsewhere, where the server's account can reach it
     configure_logging("demo", level="ERROR")
     settle_memory()
     raise typer.Exit(uvloop.run(_demo(home, lines)))
+
+
+def _read(lines: list[bytes]) -> None:
+    try:
+        for _ in instants(lines):
+            pass
+    except FeedUnreadable as error:
+        raise typer.BadParameter(str(error), param_hint="--feed") from None
 
 
 async def _demo(home: Path, lines: list[bytes]) -> int:

@@ -49,13 +49,22 @@ class NotQuiet(Exception):
     """The suite did not become quiet; the message says what was left."""
 
 
+class FeedUnreadable(RuntimeError):
+    """A line of the feed is not an event; the message says which."""
+
+
 def instants(lines: Iterable[bytes]) -> Iterator[Instant]:
     """Group a feed, ordered by its events' time, into instants."""
-    timed = (
-        (datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC), line) for line in lines if line.strip()
-    )
+    timed = ((_time_of(line, number), line) for number, line in enumerate(lines, 1) if line.strip())
     for at, group in groupby(timed, key=lambda pair: pair[0]):
         yield Instant(at, tuple(line for _, line in group))
+
+
+def _time_of(line: bytes, number: int) -> datetime:
+    try:
+        return datetime.fromisoformat(orjson.loads(line)["time"]).astimezone(UTC)
+    except (ValueError, KeyError, TypeError):
+        raise FeedUnreadable(f"line {number} of the feed is no event as JSON with a `time`") from None
 
 
 class Driver:

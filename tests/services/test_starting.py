@@ -84,3 +84,16 @@ async def test_a_home_that_can_not_be_made_is_named(tmp_path: Path) -> None:
 def test_keys_that_can_not_be_read_are_told_with_their_place(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match=r"ARREARS_KEY_FILE .*missing\.json"):
         make_cipher(ServiceSettings(key_file=tmp_path / "missing.json"))
+
+
+def test_a_feed_that_can_not_be_read_is_refused_before_the_demo_empties_anything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    feed, home = tmp_path / "feed.ndjson", tmp_path / "home"
+    feed.write_text('{"time": "2026-04-01T10:00:00Z"}\n\n{"time": 7}\n')
+    monkeypatch.setattr("sys.argv", ["arrears", "demo", "--feed", str(feed), "--home", str(home)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "line 3 of the feed" in capsys.readouterr().err
+    assert not home.exists()
