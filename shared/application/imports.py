@@ -225,7 +225,7 @@ class Receiver:
         try:
             reader = CsvReader(order.event_type or "", order.source, line or b"")
         except BadHeader as error:
-            errors = [FieldError(problem.field, problem.reason, "csv-column") for problem in error.problems]
+            errors = [FieldError(f"/{problem.field}", problem.reason, "csv-column") for problem in error.problems]
             raise Invalid(f"The header row does not fit: {error}.", code="csv-columns", errors=errors) from None
         except ValueError:
             raise Invalid("The header row is not CSV in UTF-8.", code="csv-columns") from None

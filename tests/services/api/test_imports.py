@@ -240,8 +240,8 @@ async def test_a_csv_file_with_a_missing_column_is_refused_before_anything_is_ta
     content = CSV_HEADER.replace(b"amount,", b"sum,") + csv_line(1)
     answer = await core.put(where, content)
     refused(answer, 422, "csv-columns")
-    assert [(error["pointer"], error["reason"]) for error in answer.json()["errors"]] == [
-        ("sum", "is not a column of payment.posted.v1"), ("amount", "is missing"),
+    assert [(error["in"], error["pointer"], error["reason"]) for error in answer.json()["errors"]] == [
+        ("body", "/sum", "is not a column of payment.posted.v1"), ("body", "/amount", "is missing"),
     ]  # fmt: skip
     assert await core.pool.fetchval("select count(*) from payments") == 0
     assert (await core.put(where, CSV_HEADER + csv_line(1))).json()["state"] == "done"
