@@ -47,7 +47,7 @@ fmt: $(VENV)/.dev ## format, and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-demo: $(VENV)/.run ## six months in seconds, over FEED=file.ndjson or the built-in portfolio
+demo: $(VENV)/.run ## six months in a minute or two, over FEED=file.ndjson or the built-in portfolio
 	$(WITH_KAFKA)$(BIN)/arrears demo $(if $(FEED),--feed $(FEED))
 
 token: $(VENV)/.run ## a development token for ROLE=collector
