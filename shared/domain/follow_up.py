@@ -143,7 +143,7 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
     found: list[Selection] = []
     coming: Selection | None = None
     standings = outlook.standings
-    done = [identity for identity, known in outlook.record.items() if known.state in _DONE]
+    done = done_steps(outlook)
     for index, standing in enumerate(standings):
         until = standings[index + 1].at if index + 1 < len(standings) else None
         if standing.anchor is None:
@@ -156,6 +156,11 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
         taken.update(step for step, anchor in done if anchor == standing.anchor)
         coming = later if until is None else None
     return found, coming
+
+
+def done_steps(outlook: Outlook) -> list[Identity]:
+    """What is on record as having been taken, whatever came of it."""
+    return [identity for identity, known in outlook.record.items() if known.state in _DONE]
 
 
 def _due_under(

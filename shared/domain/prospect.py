@@ -19,6 +19,7 @@ from shared.domain.follow_up import (
     Plan,
     Selection,
     Stop,
+    done_steps,
     effective,
     select,
 )
@@ -106,13 +107,24 @@ def prospects(
         made,
         selections,
         {(one.step.id, one.anchor): why for one, why in made.passed},
-        {one.step.id: one.anchor for one in selections if one.anchor != anchor},
+        _taken_before(outlook, anchor) | {one.step.id: one.anchor for one in selections if one.anchor != anchor},
         reasons,
     )
     for step, due_at in outlook.timetable.instants(standing.segment, anchor, outlook.zone):
         at = effective(outlook, step, standing, due_at)
         outcome, reason, obstacles = _judge(look, step, due_at, at)
         yield Prospect(step, anchor, due_at, max(at or due_at, due_at), outcome, reason, obstacles)
+
+
+def _taken_before(outlook: Outlook, anchor: date) -> dict[str, date]:
+    """Steps on record as done on another due of this episode: since the last cure."""
+    dues: set[date] = set()
+    for standing in outlook.standings:
+        if standing.anchor is None:
+            dues.clear()
+        else:
+            dues.add(standing.anchor)
+    return {step: due for step, due in done_steps(outlook) if due in dues and due != anchor}
 
 
 Judged = tuple[str, str | None, tuple[Obstacle, ...]]
