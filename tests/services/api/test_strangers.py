@@ -26,7 +26,7 @@ def test_a_stranger_reaches_nothing_of_a_customer(postgres: EmbeddedPostgres, tm
                 continue
             answer = _as_a_stranger(office, operation.id, operation.method, operation.path)
             hidden = answer.status_code == (403 if operation.id in NOT_FOR_COLLECTORS else 404)
-            if not hidden and answer.json().get("items") != []:
+            if not hidden and not answer.text.startswith('{"items":[],'):
                 reached.append(f"{operation.id}: {answer.status_code} {answer.text[:200]}")
     assert not reached, "\n".join(reached)
 
