@@ -196,7 +196,12 @@ def _field_error(error: Mapping[str, Any]) -> dict[str, str]:
     """pydantic's error without the input that caused it."""
     place, *path = error["loc"]
     pointer = "".join(f"/{_escaped(step)}" for step in path) if place == "body" else ".".join(map(_escaped, path))
-    return {"in": str(place), "pointer": pointer, "reason": str(error["msg"]), "code": str(error["type"])}
+    return {
+        "in": str(place),
+        "pointer": pointer,
+        "reason": str(error["msg"]).removeprefix("Value error, "),
+        "code": str(error["type"]),
+    }
 
 
 def _escaped(step: object) -> str:
