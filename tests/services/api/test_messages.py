@@ -80,7 +80,8 @@ async def test_operations_decide_a_doubt_once(portfolio, owner, outcome, message
     await portfolio.overdue()
     await portfolio.plan()
     (marked,) = await portfolio.remind(told=AttemptState.IN_DOUBT)
-    path, body = f"/v1/messages/{marked.message.message_id}/resolve", {"outcome": outcome, "reason": "asked the provider"}
+    path = f"/v1/messages/{marked.message.message_id}/resolve"
+    body = {"outcome": outcome, "reason": "asked the provider"}
     async with portfolio.as_(Role.SUPERVISOR) as client:
         assert (await client.post(path, json=body)).status_code == 403
     async with portfolio.as_(Role.OPERATIONS, subject="ops.sun") as client:
