@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RFC_3339 = re.compile(_DAY.pattern + "[Tt ]")
 # Nine digits in a row, however they are spaced, or an @: somebody's number or address.
@@ -46,6 +47,12 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("contains a control character")
+    return text
+
+
 def _telling(text: str) -> str:
     if not any(map(str.isalnum, text)):
         raise ValueError("say why: there is no word in it")
@@ -58,10 +65,10 @@ def _impersonal(text: str) -> str:
     return text
 
 
-CoreId = Annotated[str, Path(min_length=1, max_length=200), AfterValidator(_no_nul)]
+CoreId = Annotated[str, Path(min_length=1, max_length=200), AfterValidator(_one_line)]
 """An id that the core-banking system gave, in a path; as there, any printable text."""
 
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nul)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 """What a list can be filtered by: an id or a code."""
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_believable)]
@@ -78,3 +85,9 @@ Reason = Annotated[
     AfterValidator(_impersonal),
 ]
 """Why somebody did something that is audited; holds nothing personal, because the audit trail is never erased."""
+
+
+class Body(BaseModel):
+    """What is sent to us. A field that we do not know is refused: it may be one we know, misspelt."""
+
+    model_config = ConfigDict(extra="forbid")

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,9 +53,12 @@ class StrictRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
+        # What a provider adds to the address of its callbacks is the provider's affair.
+        known = None if self.path.startswith("/v1/callbacks/") else _query_names(self.dependant)
+        self._check_query = partial(_check_query, known)
         call = direct.call_of(self.dependant) if self.body_field is None else None
         if call is not None and direct.makes_its_answer(endpoint):
-            self.app = _answering(call, guard_of(self.dependant))
+            self.app = _answering(call, guard_of(self.dependant), self._check_query)
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
@@ -63,6 +68,7 @@ class StrictRoute(APIRoute):
         async def handle(request: Request) -> Response:
             if guard is not None:
                 await guard.admit(request.scope)
+            self._check_query(request)
             if not has_body:
                 return await handler(request)
             _check_media_type(request)
@@ -71,12 +77,14 @@ class StrictRoute(APIRoute):
         return handle
 
 
-def _answering(call: direct.Call, guard: Guard | None) -> ASGIApp:
+def _answering(call: direct.Call, guard: Guard | None, check_query: Callable[[Request], None]) -> ASGIApp:
     """The same as FastAPI makes of an endpoint, without what ours do not need."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         known = {} if guard is None else {guard: await guard.admit(scope)}
-        response = await call.answer(Request(scope, receive, send), known)
+        request = Request(scope, receive, send)
+        check_query(request)
+        response = await call.answer(request, known)
         await response(scope, receive, send)
 
     return app
@@ -167,6 +175,22 @@ def _kept_whole(scope: Scope) -> Scope:
 
 def _with_slashes(value: Any) -> Any:
     return value.replace("\0", "/") if isinstance(value, str) else value
+
+
+def _query_names(dependant: Dependant) -> frozenset[str]:
+    own = frozenset(each.alias for each in dependant.query_params)
+    return own.union(*map(_query_names, dependant.dependencies))
+
+
+def _check_query(known: frozenset[str] | None, request: Request) -> None:
+    """A filter that is misspelt must not list everything."""
+    if known is None or not request.scope["query_string"]:
+        return
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise RequestValidationError(
+            [{"type": "extra_forbidden", "loc": ("query", name), "msg": "Not known here"} for name in unknown]
+        )
 
 
 def _check_media_type(request: Request) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Text
+from services.api.fields import Body, Text
 
 AccountStatus = Literal["open", "closed", "charged_off"]
 
@@ -65,10 +65,10 @@ class AccountOut(BaseModel):
     currencies: list[AccountWithDues]
 
 
-class AccountSearch(BaseModel):
+class AccountSearch(Body):
     """What is on the card or the screen; numbers travel in bodies, never in addresses."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"card_last4": "1234", "bucket": "M1"}]}, extra="forbid")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"card_last4": "1234", "bucket": "M1"}]})
 
     card_last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
     customer_id: Text | None = None

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from services.api.fields import Reason, Text
+from services.api.fields import Body, Reason, Text
 from services.api.schemas.plans import CostOut, DebtOut, FrequencyName, PlanAccount, PlanKindName, ScheduleOut
 
 RouteName = Literal["ordinary", "hardship", "review"]
@@ -31,18 +31,14 @@ _HOUSEHOLD: JsonDict = {
 }
 
 
-class StatedItem(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class StatedItem(Body):
     kind: KindCode
     amount: Stated
     per: SpanName = "month"
 
 
-class Household(BaseModel):
+class Household(Body):
     """What the household says it gets and spends. Kinds are those of the guide (``/v1/affordability-guides``)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     adults: Annotated[int, Field(strict=True, ge=1, le=20)]
     children: Annotated[int, Field(strict=True, ge=0, le=20)] = 0
@@ -55,7 +51,7 @@ class Household(BaseModel):
     pay_day: Annotated[int, Field(strict=True, ge=1, le=31, description="Day of the month; 31 for the last")]
 
 
-class AssessmentIn(BaseModel):
+class AssessmentIn(Body):
     """Debts of one currency, and who has to pay them."""
 
     model_config = ConfigDict(
@@ -180,12 +176,10 @@ class AssessmentOut(AssessmentListed):
     words: list[SaidOut] | None = Field(description="All of it for the customer, in each language")
 
 
-class UnmaskHousehold(BaseModel):
+class UnmaskHousehold(Body):
     """Why. It is written to the audit trail under the caller's name."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reason": "customer asks how it was worked out"}]}, extra="forbid"
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "customer asks how it was worked out"}]})
 
     reason: Reason
 

@@ -7,18 +7,18 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Instant
+from services.api.fields import Body, Instant
 from services.api.limits import LongText
 from services.api.schemas.codes import ReasonCode, Subject
 
 
-class NoteIn(BaseModel):
+class NoteIn(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Asks to be called after six."}]})
 
     text: LongText = Field(description="Kept encrypted")
 
 
-class Assignment(BaseModel):
+class Assignment(Body):
     """Whose a case is; both null: nobody's, and every collector sees it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"owner": "li.na", "team": "south"}]})
@@ -27,7 +27,7 @@ class Assignment(BaseModel):
     team: Subject | None
 
 
-class Deferral(BaseModel):
+class Deferral(Body):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"until": "2026-12-01T01:00:00+00:00", "reason": "salary_day"}]}
     )
@@ -36,7 +36,7 @@ class Deferral(BaseModel):
     reason: ReasonCode
 
 
-class Cancellation(BaseModel):
+class Cancellation(Body):
     reason: ReasonCode
 
 

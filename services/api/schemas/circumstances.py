@@ -8,13 +8,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Instant, Text
+from services.api.fields import Body, Instant, Text
 from services.api.schemas.contacts import Reference, TargetName
 
 CircumstanceKind = Literal["place", "point_place", "permission", "refused_place"]
 
 
-class CircumstanceIn(BaseModel):
+class CircumstanceIn(Body):
     """``place``: the person lives or is reached in a part of a country that has rules of its own. ``point_place``: what
     kind of place a contact point is at. ``permission``: agreed to something that a rule asks consent for, with its
     proof. ``refused_place``: is not to be contacted at such a place."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from services.api.fields import Instant, Reason, Text
+from services.api.fields import Body, Instant, Reason, Text
 from services.api.limits import LongText
 from services.api.schemas.codes import ReasonCode, Subject
 
@@ -31,7 +31,7 @@ _EXAMPLE: JsonDict = {
 }
 
 
-class ComplaintIn(BaseModel):
+class ComplaintIn(Body):
     """A complaint as it came in. It holds what it is about at once: the account, or the customer."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -46,20 +46,20 @@ class ComplaintIn(BaseModel):
     received_at: Instant | None = Field(default=None, description="When it reached the bank, if not just now")
 
 
-class ComplaintAnswer(BaseModel):
+class ComplaintAnswer(Body):
     response: LongText = Field(description="What the complainant is told; kept encrypted")
 
 
-class ComplaintResolution(BaseModel):
+class ComplaintResolution(Body):
     outcome: ComplaintOutcome
 
 
-class ComplaintEscalation(BaseModel):
+class ComplaintEscalation(Body):
     reason: ReasonCode
     owner: Subject | None = Field(default=None, description="Who takes it over")
 
 
-class ComplaintExtension(BaseModel):
+class ComplaintExtension(Body):
     """More time: 30 days for a complex complaint, 60 for a very complex one whose sender was told."""
 
     complexity: Literal["complex", "very_complex"]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Instant, Text
+from services.api.fields import Body, Instant, Text
 from services.api.schemas.contacts import Reference, TargetName
 
 HoursKind = Literal["consent", "preferred"]
@@ -16,7 +16,7 @@ HoursChannel = Literal["*", "sms", "email", "phone", "voice_bot", "letter", "vis
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time of the person")]
 
 
-class HoursIn(BaseModel):
+class HoursIn(Body):
     """``consent``: agreed to be contacted by one channel in hours that would else be quiet, until it ends, with its
     proof. ``preferred``: asked to be contacted only then."""
 

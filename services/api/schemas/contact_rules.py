@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Day, Reason, Text
+from services.api.fields import Body, Day, Reason, Text
 
 OverlayState = Literal["proposed", "signed", "withdrawn"]
 Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", examples=["CN"])]
@@ -64,10 +64,8 @@ class RulesOut(BaseModel):
     rules: list[RuleOut]
 
 
-class RuleChange(BaseModel):
+class RuleChange(Body):
     """What of one rule becomes otherwise. ``parameters`` are laid over those that it has; null takes one away."""
-
-    model_config = ConfigDict(extra="forbid")
 
     rule: Text
     parameters: Free | None = None
@@ -78,12 +76,11 @@ class RuleChange(BaseModel):
     why: Reason | None = Field(default=None, description="Where it is another reason than the proposal's")
 
 
-class OverlayIn(BaseModel):
+class OverlayIn(Body):
     """The bank's own rules over a jurisdiction's pack. ``add`` and ``add_texts`` are whole rules as packs have them,
     but for their dates."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -135,14 +132,14 @@ class OverlayOut(BaseModel):
     row_version: int
 
 
-class OverlaySignature(BaseModel):
+class OverlaySignature(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "seen with what it would have blocked"}]})
 
     reason: Reason
     accepts_loosening: bool = Field(default=False, description="I have seen what ``loosens`` lists, and answer for it")
 
 
-class OverlayWithdrawal(BaseModel):
+class OverlayWithdrawal(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the guideline says otherwise"}]})
 
     reason: Reason

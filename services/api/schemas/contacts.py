@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.api.fields import Instant, Text
+from services.api.fields import Body, Instant, Text
 from services.api.schemas.cases import FiredRule, SmallestChange
 from services.api.schemas.codes import ReasonCode
 
@@ -36,14 +36,14 @@ Organisation = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$")]
 
 
-class PartyIn(BaseModel):
+class PartyIn(Body):
     """In whose name the contact is made."""
 
     kind: PartyName = "bank"
     name: Organisation | None = Field(default=None, description="Which agency or buyer, by a short code")
 
 
-class ContentIn(BaseModel):
+class ContentIn(Body):
     """What is said: the parts that are in it, whether it tells of the debt, and what a review found wrong."""
 
     parts: list[Code] | None = Field(default=None, max_length=50)
@@ -51,7 +51,7 @@ class ContentIn(BaseModel):
     findings: list[Code] = Field(default=[], max_length=50)
 
 
-class MannerIn(BaseModel):
+class MannerIn(Body):
     """How it is to be done; what is left out is not known, and refuses where a rule needs it."""
 
     automated: bool | None = None
@@ -64,7 +64,7 @@ class MannerIn(BaseModel):
     legal_step: Code | None = None
 
 
-class MandateIn(BaseModel):
+class MandateIn(Body):
     """Of an agency or buyer: listed by the bank, told to the customer, licensed, the assignment notified."""
 
     listed: bool | None = None
@@ -73,7 +73,7 @@ class MandateIn(BaseModel):
     assignment_notified: bool | None = None
 
 
-class ContactIn(BaseModel):
+class ContactIn(Body):
     contact_point_id: UUID | None = Field(default=None, description="As ``GET /v1/customers/{customer_id}`` shows it")
     purpose: PurposeName = "dunning"
     target: TargetName = "debtor"
@@ -109,7 +109,7 @@ class PermitIn(ContactIn):
     mandate: MandateIn = MandateIn()
 
 
-class PermitRelease(BaseModel):
+class PermitRelease(Body):
     reason: ReasonCode
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.api.fields import Reason
+from services.api.fields import Body, Reason
 from services.api.limits import ShortText
 
 PointKind = Literal["mobile", "phone", "email", "address"]
@@ -47,10 +47,10 @@ class CustomerOut(Customer):
     contact_points: list[ContactPoint]
 
 
-class CustomerSearch(BaseModel):
+class CustomerSearch(Body):
     """At least one of them; all that are given must match. Whole values only, but for the last four digits."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"phone": "+8613812340001"}]}, extra="forbid")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"phone": "+8613812340001"}]})
 
     phone: Annotated[str, Field(min_length=5, max_length=40)] | None = Field(
         default=None, description="With its country, or as it is dialled in any country that has contact rules"
@@ -66,12 +66,11 @@ class CustomerSearch(BaseModel):
         return self
 
 
-class Unmask(BaseModel):
+class Unmask(Body):
     """What to see in plain, and why. It is written to the audit trail under the caller's name."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"fields": ["name", "mobile"], "reason": "customer asked to confirm number"}]},
-        extra="forbid",
     )
 
     fields: Annotated[list[Literal["name", "mobile", "phone", "email", "address"]], Field(min_length=1, max_length=5)]

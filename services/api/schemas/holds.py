@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Instant, Text
+from services.api.fields import Body, Instant, Text
 from services.api.limits import Currency, MinorUnits
 from services.api.schemas.codes import ReasonCode
 
@@ -31,18 +31,16 @@ HoldKindName = Literal[
 ]
 
 
-class DisputedPart(BaseModel):
+class DisputedPart(Body):
     """An amount of one part of what is owed. Payments leave it out while the hold stands, at most what is owed of it;
     minimum payments stay as the bank asks for them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     currency: Currency
     component: Literal["principal", "interest", "fees", "penalty"]
     amount: Annotated[MinorUnits, Field(gt=0)]
 
 
-class HoldIn(BaseModel):
+class HoldIn(Body):
     """Leave a customer, or one of their accounts, in peace."""
 
     model_config = ConfigDict(
@@ -68,7 +66,7 @@ class HoldIn(BaseModel):
     ends_at: Instant | None = Field(default=None, description="Ends by itself then; absent: until released")
 
 
-class HoldRelease(BaseModel):
+class HoldRelease(Body):
     reason: ReasonCode
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.api.fields import Body
 from services.api.limits import ShortText
 from shared.domain.inbound import FACT_TYPES
 
@@ -26,7 +27,7 @@ assert set(EventType.__args__) == set(FACT_TYPES)  # type: ignore[attr-defined] 
 _LINES = Field(default=None, ge=0, le=10**12, strict=True, description="Lines of the file, the header of CSV included")
 
 
-class ImportIn(BaseModel):
+class ImportIn(Body):
     """A file to come. CSV holds one ``event_type`` a file and names its ``source``; events in NDJSON carry both.
 
     ``sha256`` and ``lines`` are checked when the content has come; without them a file cut at a line break is taken

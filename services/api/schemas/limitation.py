@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Day, Instant, Reason, Text
+from services.api.fields import Body, Day, Instant, Reason, Text
 from services.api.schemas.contacts import Reference
 
 EntryKind = Literal[
@@ -17,7 +17,7 @@ EntryKind = Literal[
 ]  # fmt: skip
 
 
-class LimitationEntryIn(BaseModel):
+class LimitationEntryIn(Body):
     """What the books do not know: an interruption with its instant and proof, an ``obstacle`` (force majeure, no
     guardian, no heir) on dates in [first, ends), or compliance's ``approval`` of legal steps on a barred claim."""
 
@@ -65,7 +65,7 @@ class LimitationEntryOut(BaseModel):
     row_version: int
 
 
-class EntryWithdrawn(BaseModel):
+class EntryWithdrawn(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the court returned the filing"}]})
 
     reason: Reason

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Reason
+from services.api.fields import Body, Reason
 
 MessageState = Literal["planned", "deferred", "suppressed", "submitting", "done", "in_doubt", "failed"]
 AttemptState = Literal["sending", "accepted", "rejected", "in_doubt", "delivered", "undelivered", "released"]
@@ -63,10 +63,8 @@ class MessageOut(Message):
     attempts: list[Attempt]
 
 
-class UnmaskText(BaseModel):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reason": "customer disputes what was said"}]}, extra="forbid"
-    )
+class UnmaskText(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "customer disputes what was said"}]})
 
     reason: Reason
 
@@ -83,12 +81,11 @@ class UnmaskedMessage(BaseModel):
     attempts: list[SaidText]
 
 
-class Resolution(BaseModel):
+class Resolution(Body):
     """What became of a message in doubt, as somebody found out. ``not_sent`` lets it be sent again."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"outcome": "sent", "reason": "seen in the provider's own log"}]},
-        extra="forbid",
     )
 
     outcome: Literal["sent", "not_sent"]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Reason
+from services.api.fields import Body, Reason
 
 
 class QueueOut(BaseModel):
@@ -103,10 +103,8 @@ class DeadLetterOut(BaseModel):
     behind: int = Field(description="Later events of the customer that wait behind it")
 
 
-class LetterDecision(BaseModel):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reason": "the missing policy version is loaded now"}]}, extra="forbid"
-    )
+class LetterDecision(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the missing policy version is loaded now"}]})
 
     reason: Reason
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from services.api.fields import Day, Reason, Text
+from services.api.fields import Body, Day, Reason, Text
 from services.api.limits import Currency
 from services.api.schemas.codes import ReasonCode
 
@@ -38,19 +38,19 @@ _TERMS: JsonDict = {
 }
 
 
-class PlanAccount(BaseModel):
+class PlanAccount(Body):
     account_id: Text
     currency: Currency
 
 
-class PlanAmounts(BaseModel):
+class PlanAmounts(Body):
     """What people agreed on for a custom plan: every instalment, or all but the last, which is worked out."""
 
     currency: Currency
     amounts: list[Amount] = Field(min_length=1, max_length=600)
 
 
-class PlanSteps(BaseModel):
+class PlanSteps(Body):
     """Every ``every`` instalments the next ones are ``step`` minor units higher."""
 
     currency: Currency
@@ -58,7 +58,7 @@ class PlanSteps(BaseModel):
     every: Annotated[int, Field(strict=True, ge=1, le=600)]
 
 
-class QuoteIn(BaseModel):
+class QuoteIn(Body):
     """What a plan should look like. Days that are no business days are shifted; ``after`` counts days after pay day."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_TERMS]})
@@ -158,7 +158,7 @@ class ProgressOut(BaseModel):
     left: int
 
 
-class AgreementIn(BaseModel):
+class AgreementIn(Body):
     """How the customer agreed. An oral agreement names its recording; a personalised plan all its contents."""
 
     model_config = ConfigDict(
@@ -246,18 +246,18 @@ class PlanStandingOut(BaseModel):
     currencies: list[CurrencyStandingOut]
 
 
-class PlanCancellation(BaseModel):
+class PlanCancellation(Body):
     reason: ReasonCode
 
 
-class Decision(BaseModel):
+class Decision(Body):
     """The second person's yes or no."""
 
     granted: bool
     reason: Reason
 
 
-class Withdrawal(BaseModel):
+class Withdrawal(Body):
     reason: ReasonCode
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Reason
+from services.api.fields import Body, Reason
 from services.api.limits import Identifier, ShortText
 from services.api.schemas.contact_rules import Jurisdiction
 
@@ -77,7 +77,7 @@ class TextOut(BaseModel):
     findings: list[Objection]
 
 
-class TextIn(BaseModel):
+class TextIn(Body):
     """A new version of a text. Variables are written ``{{ name }}``."""
 
     model_config = ConfigDict(
@@ -94,7 +94,6 @@ class TextIn(BaseModel):
                 }
             ]
         },
-        extra="forbid",
     )
 
     key: Identifier
@@ -106,7 +105,7 @@ class TextIn(BaseModel):
     jurisdictions: Annotated[list[Jurisdiction], Field(min_length=1, max_length=20)]
 
 
-class TextReason(BaseModel):
+class TextReason(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "read beside the wording of the notice"}]})
 
     reason: Reason
@@ -128,12 +127,11 @@ class FlaggedTexts(BaseModel):
     texts: list[FlaggedText]
 
 
-class PreviewIn(BaseModel):
+class PreviewIn(Body):
     """Sample values stand in for the variables that are not given."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"language": "zh-CN", "channel": "sms", "variables": {"past_due": "¥800.00"}}]},
-        extra="forbid",
     )
 
     language: Language

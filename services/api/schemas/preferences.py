@@ -7,11 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.fields import Body
+
 ContactChannel = Literal["sms", "email", "phone", "voice_bot", "letter", "visit"]
 ToldBy = Literal["customer", "representative", "regulator", "complaint", "sms_reply", "unsubscribe_link"]
 
 
-class PreferenceIn(BaseModel):
+class PreferenceIn(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"opted_out": True, "source": "customer"}]})
 
     opted_out: bool = Field(description="true: do not use this channel")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Day, Text
+from services.api.fields import Body, Day, Text
 from services.api.limits import Currency
 from services.api.schemas.codes import ReasonCode
 
@@ -19,7 +19,7 @@ Objection = Literal["too-late", "too-little", "open-already", "broken-before"]
 Amount = Annotated[int, Field(strict=True, gt=0, le=10**15, description="Amount in minor units of its currency")]
 
 
-class PromiseIn(BaseModel):
+class PromiseIn(Body):
     """What somebody promised to pay on one account, and until when."""
 
     model_config = ConfigDict(
@@ -51,7 +51,7 @@ class PromiseIn(BaseModel):
     )
 
 
-class PromiseCancellation(BaseModel):
+class PromiseCancellation(Body):
     reason: ReasonCode
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.api.fields import Day, Text
+from services.api.fields import Body, Day, Text
 from services.api.schemas.codes import ReasonCode
 from services.api.schemas.plans import Amount, DebtOut, FrequencyName, PlanAccount, ScheduleOut
 
@@ -19,7 +19,7 @@ InstrumentName = Literal["lump_sum", "plan"]
 ComponentName = Literal["principal", "interest", "fees", "penalty"]
 
 
-class SettlementIn(BaseModel):
+class SettlementIn(Body):
     """What would be taken instead of all that is owed: ``pays``, or all but ``discount``. One instalment is a lump sum.
     Days that are no business days are shifted."""
 
@@ -109,5 +109,5 @@ class SettlementOut(BaseModel):
     row_version: int
 
 
-class SettlementWithdrawal(BaseModel):
+class SettlementWithdrawal(Body):
     reason: ReasonCode

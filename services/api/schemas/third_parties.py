@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Day, Text
+from services.api.fields import Body, Day, Text
+from services.api.limits import ShortText
 from services.api.schemas.contacts import Reference
 
 Relation = Literal["guarantor", "contact_person", "related_person", "estate", "representative", "other"]
@@ -17,7 +18,7 @@ Source = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 RefusedTo = Literal["call", "sms_reply", "letter", "branch", "regulator", "complaint"]
 
 
-class ThirdPartyIn(BaseModel):
+class ThirdPartyIn(Body):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -35,16 +36,16 @@ class ThirdPartyIn(BaseModel):
 
     customer_id: Text
     relation: Relation
-    name: Text | None = None
+    name: ShortText | None = None
     kind: PointKind
-    value: Text = Field(description="Number or address; kept encrypted and not shown again")
+    value: ShortText = Field(description="Number or address; kept encrypted and not shown again")
     source: Source = Field(description="Where it is from, by the words of the contact rules", examples=["contract"])
     evidence: Reference | None = Field(default=None, description="Record of why they answer for the debt")
     guarantee_until: Day | None = Field(default=None, description="Last day of the guarantee")
     within_estate: bool | None = Field(default=None, description="The claim is limited to what was inherited")
 
 
-class ThirdPartyRefusal(BaseModel):
+class ThirdPartyRefusal(Body):
     source: RefusedTo = Field(description="How they told us")
 
 

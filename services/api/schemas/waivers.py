@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Text
+from services.api.fields import Body, Text
 from services.api.limits import Currency
 from services.api.schemas.codes import ReasonCode
 from services.api.schemas.plans import Amount
@@ -18,7 +18,7 @@ WaiverStateName = Literal["proposed", "granted", "withdrawn"]
 CauseName = Literal["bank_error", "goodwill", "hardship", "complaint", "bereavement", "illness", "disaster", "other"]
 
 
-class WaiverIn(BaseModel):
+class WaiverIn(Body):
     """What would be let off: ``amount`` of one part of what is owed on one account. The principal is not waived; that
     takes a settlement."""
 
@@ -69,5 +69,5 @@ class WaiverOut(BaseModel):
     row_version: int
 
 
-class WaiverWithdrawal(BaseModel):
+class WaiverWithdrawal(Body):
     reason: ReasonCode

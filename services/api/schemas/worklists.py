@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.fields import Instant
+from services.api.fields import Body, Instant
 from services.api.limits import LongText
 
 WorkKind = Literal["call", "visit", "letter", "legal"]
@@ -33,7 +33,7 @@ WorkOutcome = Literal[
 ]
 
 
-class WorkDone(BaseModel):
+class WorkDone(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "no_response"}]})
 
     outcome: WorkOutcome = Field(description="Which go with a kind of work is told by a 422")
