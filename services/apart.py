@@ -31,8 +31,11 @@ class Apart:
 
 
 @asynccontextmanager
-async def running_apart(settings: LocalSettings, bootstrap: str, **more: str) -> AsyncIterator[Apart]:
-    """Everything up, one replica each; on leaving, everything down. ``more`` goes into the services' environment.
+async def running_apart(
+    settings: LocalSettings, bootstrap: str, stop: asyncio.Event | None = None, **more: str
+) -> AsyncIterator[Apart]:
+    """Everything up, one replica each; on leaving, everything down. ``more`` goes into the services' environment. With
+    ``stop`` set meanwhile not everything need be up: the services may wait for a broker.
 
     Raises CannotStart."""
     async with AsyncExitStack() as stack:
@@ -51,12 +54,26 @@ async def running_apart(settings: LocalSettings, bootstrap: str, **more: str) ->
         for name in SERVICES:
             await services.start(name)
         try:
-            await asyncio.gather(*(services.ready(child) for child in services.children.values()))
+            await _ready(services, stop or asyncio.Event())
         except (ServiceDied, TimeoutError) as error:
             raise CannotStart(
                 str(error) or f"the services did not become ready; see {settings.home / 'logs'}"
             ) from None
         yield Apart(settings, dsn, services, sandbox_url)
+
+
+async def _ready(services: SeparateServices, stop: asyncio.Event) -> None:
+    """Until all of them are, or ``stop`` is set."""
+    told = asyncio.ensure_future(stop.wait())
+    told.add_done_callback(lambda _: ready.cancel())
+    ready = asyncio.gather(*(services.ready(child) for child in services.children.values()))
+    try:
+        await ready
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+    finally:
+        told.cancel()
 
 
 async def serve_apart(settings: LocalSettings, bootstrap: str) -> None:
@@ -65,7 +82,9 @@ async def serve_apart(settings: LocalSettings, bootstrap: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running_apart(settings, bootstrap) as apart:
+    async with running_apart(settings, bootstrap, stop) as apart:
+        if stop.is_set():
+            return
         await starter.put_in_motion(settings, apart.dsn, apart.url)
         children = apart.services.children
         metrics = {name: child.metrics_port for (name, _), child in children.items()}

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,6 +18,7 @@ from services.chores import be_alone
 from services.database import check_database
 from services.sandbox.__main__ import main as sandbox
 from services.settings import CannotStart, ServiceSettings, make_cipher
+from shared.runtime.embedded_postgres import EmbeddedPostgres
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +104,36 @@ def test_a_feed_that_can_not_be_read_is_refused_before_the_demo_empties_anything
     assert ended.value.code == 2
     assert "line 3 of the feed" in capsys.readouterr().err
     assert not home.exists()
+
+
+@pytest.fixture
+def short_home() -> Iterator[Path]:
+    """A socket's path may not be long, as those of pytest are."""
+    with tempfile.TemporaryDirectory(prefix="arrears-home-") as folder:
+        yield Path(folder) / "home"
+
+
+async def test_services_that_wait_for_a_broker_end_when_told_to(short_home: Path) -> None:
+    nobody = "127.0.0.1:1"
+    environment = {
+        **os.environ,
+        "ARREARS_HOME": str(short_home),
+        "ARREARS_KAFKA_BOOTSTRAP": nobody,
+        "ARREARS_SANDBOX": "false",
+        "ARREARS_DURABLE": "false",
+        "ARREARS_API_PORT": "0",
+        "ARREARS_METRICS_PORT": "0",
+    }
+    suite = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.local"), env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        while len(list((short_home / "logs").glob("*.log"))) < 3:
+            assert suite.returncode is None
+            await asyncio.sleep(0.05)
+    suite.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(20):
+        _, complaints = await suite.communicate()
+    assert suite.returncode == 0
+    assert b"Traceback" not in complaints
+    assert EmbeddedPostgres(short_home).running_pid() is None
