@@ -281,6 +281,13 @@ class Changes:
         self.timers[TimerKey(scope, kind, subject)] = due_at
 
 
+class HeldSpan(NamedTuple):
+    """How long a hold on one account stops what would be done about it; to no end that is known yet when None."""
+
+    since: datetime
+    until: datetime | None
+
+
 @dataclass(slots=True)
 class Book:
     """The pages of the customers at hand. ``now`` is the transaction's business instant."""
@@ -291,7 +298,16 @@ class Book:
     movements: dict[AccountKey, Movements] = field(default_factory=dict)
     agreements: dict[str, Agreements] = field(default_factory=dict)  # by customer; none who never agreed to anything
     told: dict[AccountKey, tuple[Told, ...]] = field(default_factory=dict)  # only where debts are reckoned
+    held: dict[str, list[HeldSpan]] = field(default_factory=dict)  # by account id; none that was never held
     changes: Changes = field(default_factory=Changes)
+
+    def held_at(self, instant: datetime) -> frozenset[str]:
+        """The accounts at hand that are held then."""
+        return frozenset(
+            account_id
+            for account_id, spans in self.held.items()
+            if any(span.since <= instant and (span.until is None or instant < span.until) for span in spans)
+        )
 
     def known_customers(self) -> list[str]:
         """Those of whom something may be on record."""

@@ -88,6 +88,7 @@ def rejudge(
         case=page.case,
         last_standing=page.last_standing,
         cases_opened=page.cases_opened,
+        held=book.held_at(at) if book.held else frozenset(),
     )
     judgement = judge(subject, policy, at, reason)
     changes = book.changes

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from shared.application.book import Book, Changes
 from shared.application.clockwork import catch_up
-from shared.application.judging import Pages, PolicyShelf, open_pages, zone_of
+from shared.application.judging import Pages, PolicyShelf, open_pages, rejudge, zone_of
 from shared.application.pipeline import OurEvent
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
@@ -109,6 +109,17 @@ class Planner:
 
     async def replan(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
         """Plan every customer of ``events`` anew; the events themselves say nothing that the book does not."""
+        await self.replan_locked(tx, book)
+
+    async def replan_held(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
+        """The same after a hold was placed, was lifted or has ended: one on an account among others changes what the
+        case is about, from its own instant on, however late we are told."""
+        await open_pages(tx, book)
+        for customer_id in sorted({event.customer_id for event in events}):
+            for at in _hold_changes(book, customer_id):
+                rejudge(book, customer_id, self._shelf, at, "hold", actor="clock")
+        await tx.save(book.changes)
+        book.changes = Changes()
         await self.replan_locked(tx, book)
 
     async def replan_locked(self, tx: PlanningStore, book: Book) -> None:
@@ -214,6 +225,16 @@ def _enter(
     elif known.state is not state or known.due_at != follow_up.due_at:
         changes.moved.append(follow_up)
     return follow_up
+
+
+def _hold_changes(book: Book, customer_id: str) -> list[datetime]:
+    """When holds on accounts of the customer began and ended since their case was last found otherwise."""
+    last = book.customers[customer_id].last_standing
+    if last is None:
+        return []
+    accounts = {account_id for account_id, _ in book.accounts_of(customer_id)}
+    spans = [span for account_id in accounts for span in book.held.get(account_id, ())]
+    return sorted({at for span in spans for at in span if at is not None and last.at <= at <= book.now})
 
 
 def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:

@@ -78,7 +78,8 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The customer as a judgement sees them. ``last_standing`` is the newest standing of ``case``."""
+    """The customer as a judgement sees them. ``last_standing`` is the newest standing of ``case``; ``held`` are ids of
+    accounts of which nothing is asked now, because of a dispute, a plan or the like."""
 
     customer_id: str
     segment: str
@@ -87,6 +88,7 @@ class Subject:
     case: Case | None
     last_standing: CaseStanding | None
     cases_opened: int
+    held: frozenset[str] = frozenset()
 
 
 def goes_on(case: Case, policy: Policy, at: datetime) -> bool:
@@ -102,8 +104,10 @@ def judge(subject: Subject, policy: Policy, at: datetime, reason: str) -> Judgem
     today = local_date(at, subject.zone)
     accounts, buckets = _roll(subject.accounts, policy, today)
     overdue = [account for account in accounts if account.followed and account.bucket != CURRENT]
-    case, events, announcements = _case_after(subject, accounts, overdue, policy, at, reason)
-    standing = _standing(subject, case, overdue, policy, at)
+    # What is held is not what the case is about, unless there is nothing else: then the hold stops the ladder.
+    asked = [account for account in overdue if account.account_id not in subject.held] or overdue
+    case, events, announcements = _case_after(subject, accounts, asked, policy, at, reason)
+    standing = _standing(subject, case, asked, policy, at)
     announcements = [*_account_news(subject.customer_id, buckets, accounts, case), *announcements]
     if standing is not None and case is not None and case == subject.case and not announcements:
         announcements = [case_news("updated", case, {"anchor": _text(standing.anchor)})]

@@ -66,6 +66,10 @@ EFFECTS: Mapping[HoldKind, HoldEffect] = MappingProxyType(
 )
 
 
+STOPPING = tuple(kind.value for kind in HoldKind if EFFECTS[kind].stops_ladder)
+"""The kinds that stop the ladder."""
+
+
 @dataclass(frozen=True, slots=True)
 class DisputedPart:
     """What of an account is disputed, in minor units of one part: payments leave it out while the hold stands."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ from shared.adapters.postgres.session import Session
 from shared.application.book import (
     Book,
     CustomerPage,
+    HeldSpan,
     Payment,
     PaymentKey,
     Reversal,
@@ -19,6 +20,7 @@ from shared.application.book import (
 from shared.application.facts import fact_json
 from shared.domain.account import Account, AccountStatus, Balances, Due, Standing
 from shared.domain.case import Case, CaseStanding, CaseState
+from shared.domain.hold import STOPPING
 
 _CUSTOMER = "customer_id, core_version, language, time_zone, jurisdiction, segment, merged_into, cases_opened"
 _PAYMENT = """p.source, p.payment_id, p.account_id, p.currency, p.customer_id, p.amount, p.value_date, p.posted_at,
@@ -133,6 +135,21 @@ class BookTables(Session):
         for row in rows:
             account = read_account(row)
             book.accounts_of(account.customer_id)[account.key] = account
+        await self._load_held(book, known)
+
+    async def _load_held(self, book: Book, known: Collection[str]) -> None:
+        rows = await self.conn.fetch(
+            """
+            select account_id, placed_at, least(ends_at, released_at) from holds
+            where customer_id = any((select string_to_array($1, chr(10)))::text[]) and account_id is not null
+              and kind = any($2::text[])
+            """,
+            as_lines(known),
+            STOPPING,
+        )
+        book.held = {}
+        for row in rows:
+            book.held.setdefault(row[0], []).append(HeldSpan(row[1], row[2]))
 
     async def load_movements(self, book: Book, unreported: Iterable[str] = ()) -> None:
         loaded = [account for accounts in book.accounts.values() for account in accounts.values()]

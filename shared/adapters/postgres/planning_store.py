@@ -15,7 +15,7 @@ from shared.application.book import Book
 from shared.application.planning import FOLLOW_UP, CaseFile, FollowUp, PlanningChanges
 from shared.domain.case import Case, CaseStanding, CaseState
 from shared.domain.follow_up import FollowUpState, OnRecord, Stop
-from shared.domain.hold import EFFECTS, HoldKind
+from shared.domain.hold import STOPPING
 from shared.domain.waiting import Wait, stops
 
 _FOLLOW_UPS = Rows(
@@ -57,7 +57,6 @@ _WORK_ITEMS = Rows(
 _CASE = """c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
     c.reopenings, c.ended_at, c.end_reason"""
 _STATES = {state.value: state for state in FollowUpState}
-_STOPPING = [kind.value for kind in HoldKind if EFFECTS[kind].stops_ladder]
 
 
 class PlanningTables(Session):
@@ -140,7 +139,7 @@ class PlanningTables(Session):
                       )))
             """,
             as_lines(files),
-            _STOPPING,
+            STOPPING,
             self.now,
         )
         for row in rows:
