@@ -17,6 +17,8 @@ from tests.application.bank import Bank
 from tests.conftest import Database
 from tests.faults.random_days import CUSTOMERS, Days
 
+pytestmark = pytest.mark.faults
+
 SEEDS = [int(seed) for seed in os.environ.get("DAYS_SEEDS", "21 198").split()]
 TURNS = int(os.environ.get("DAYS_TURNS", "30"))
 Step = tuple[str, int, str, str]

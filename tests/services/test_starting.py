@@ -113,6 +113,7 @@ def short_home() -> Iterator[Path]:
         yield Path(folder) / "home"
 
 
+@pytest.mark.faults
 async def test_services_that_wait_for_a_broker_end_when_told_to(short_home: Path) -> None:
     nobody = "127.0.0.1:1"
     environment = {

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 _SUITE = """
 import asyncio, os
@@ -36,6 +37,7 @@ def _suite(home: Path) -> subprocess.Popen[bytes]:
     return started
 
 
+@pytest.mark.faults
 def test_the_next_suite_finds_log_and_ports_free_although_the_last_one_was_killed(tmp_path: Path) -> None:
     first = _suite(tmp_path)
     sandboxes = psutil.Process(first.pid).children()
