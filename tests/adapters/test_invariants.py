@@ -401,6 +401,11 @@ LAWFUL = {
     "a refusal that came after": OPT_OUT.format("sms", "2026-05-25 10:01+08"),
     "a hold that came with another customer": HOLD.format("null") + MERGED,
     "a refusal that came with another customer": OPT_OUT.format("sms", "2026-05-25 09:00+08") + MERGED,
+    "tried again after the customer had moved": """
+        update customers set time_zone = 'America/New_York';
+        update messages set tries = 2, decision = decision
+            || '{"at": "2026-05-26T22:00:00+08:00", "facts": {"zone": "America/New_York"}}'
+        """,
     "tried again after the customer had moved, and moved again": """
         update messages set decision = decision
             || '{"at": "2026-05-26T10:00:00+08:00", "facts": {"zone": "America/New_York"}}'

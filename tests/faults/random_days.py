@@ -139,8 +139,9 @@ class Days:
         }  # fmt: skip
         if dice.random() < 0.1:
             data["customer"] = self._about(owner, dice.choice(ZONES))
-            self.book.zones[self.book.person(owner)] = data["customer"]["time_zone"]
         (answer,) = await self.say(("delinquency.reported.v1", data))
+        if "customer" in data and answer != "conflict":  # which says nothing, of nobody
+            self.book.zones[self.book.person(owner)] = data["customer"]["time_zone"]
         self.note(
             f"report {account} #{sequence} of {owner}, cut off {cutoff}: {[(str(d), a) for d, a in dues]} {answer}"
         )

@@ -20,11 +20,12 @@ _NAMED_RULES = _NAMED.format("m.decision")
 # Each contact that counts, with the rules it was made under: those its message or permit names, else the newest of the
 # place.
 # The zone is the one the decision saw, where it says so: a customer may have moved since. Of a message that was tried
-# again only the last decision is kept; where it saw another zone than is theirs now, that of the first is unknown.
+# again only the last decision is kept; which zone the first saw is unknown.
 _CONTACTS = f"""
     select l.attempt_id, l.customer_id, l.channel, l.purpose, l.local_date, l.at, rules.hash, rules.document,
            case when said.decision -> 'facts' ->> 'zone' is null then c.time_zone
-                when (said.decision ->> 'at')::timestamptz = l.at or c.time_zone = said.decision -> 'facts' ->> 'zone'
+                when (said.decision ->> 'at')::timestamptz = l.at
+                  or (c.time_zone = said.decision -> 'facts' ->> 'zone' and coalesce(m.tries, 1) = 1)
                 then said.decision -> 'facts' ->> 'zone' end as zone
     from contact_ledger l
     join customers c on c.customer_id = l.customer_id
