@@ -9,6 +9,8 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.api.limits import no_nul
+
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -39,12 +41,6 @@ def _believable_day(day: date) -> date:
     if not _EARLIEST.date() <= day < _LATEST.date():
         raise ValueError("is not a believable day")
     return day
-
-
-def _no_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("contains the NUL character")
-    return text
 
 
 def _one_line(text: str) -> str:
@@ -80,7 +76,7 @@ Day = Annotated[date, BeforeValidator(_day_written_out), AfterValidator(_believa
 Reason = Annotated[
     str,
     Field(min_length=3, max_length=500),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
     AfterValidator(_telling),
     AfterValidator(_impersonal),
 ]

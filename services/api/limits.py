@@ -22,7 +22,7 @@ MAX_CURSOR = 4096  # two ids of the bank's, of 200 characters outside ASCII each
 _BIGINT = 2**63
 
 
-def _no_nul(text: str) -> str:
+def no_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("contains the NUL character")
     return text
@@ -40,8 +40,8 @@ QueryInt = Annotated[int, Field(ge=-_BIGINT, lt=_BIGINT)]
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 """A bank's or our own id: nothing that needs escaping in a path."""
 
-ShortText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_nul)]
-LongText = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_no_nul)]
+ShortText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(no_nul)]
+LongText = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(no_nul)]
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
 

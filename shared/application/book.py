@@ -17,6 +17,7 @@ from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
 from shared.domain.case import Case, CaseStanding
 from shared.domain.delinquency import BucketEntry
+from shared.domain.hold import Hold
 from shared.domain.plan import Plan
 from shared.domain.promise import Promise
 from shared.domain.settlement import Settlement
@@ -281,13 +282,6 @@ class Changes:
         self.timers[TimerKey(scope, kind, subject)] = due_at
 
 
-class HeldSpan(NamedTuple):
-    """How long a hold on one account stops what would be done about it; to no end that is known yet when None."""
-
-    since: datetime
-    until: datetime | None
-
-
 @dataclass(slots=True)
 class Book:
     """The pages of the customers at hand. ``now`` is the transaction's business instant."""
@@ -298,16 +292,15 @@ class Book:
     movements: dict[AccountKey, Movements] = field(default_factory=dict)
     agreements: dict[str, Agreements] = field(default_factory=dict)  # by customer; none who never agreed to anything
     told: dict[AccountKey, tuple[Told, ...]] = field(default_factory=dict)  # only where debts are reckoned
-    held: dict[str, list[HeldSpan]] = field(default_factory=dict)  # by account id; none that was never held
+    held: dict[str, list[Hold]] = field(default_factory=dict)  # by account id: holds on it alone that stop the ladder
     changes: Changes = field(default_factory=Changes)
 
-    def held_at(self, instant: datetime) -> frozenset[str]:
-        """The accounts at hand that are held then."""
-        return frozenset(
-            account_id
-            for account_id, spans in self.held.items()
-            if any(span.since <= instant and (span.until is None or instant < span.until) for span in spans)
-        )
+    def holds_of(self, customer_id: str) -> list[Hold]:
+        """Those on single accounts of the customer, the ended ones too."""
+        if not self.held:
+            return []
+        accounts = {account_id for account_id, _ in self.accounts_of(customer_id)}
+        return [hold for account_id in accounts for hold in self.held.get(account_id, ())]
 
     def known_customers(self) -> list[str]:
         """Those of whom something may be on record."""

@@ -76,7 +76,7 @@ def rejudge(
 ) -> datetime | None:
     """Judge ``customer_id`` as of ``at`` and note what it means; when a bucket of theirs rolls next.
 
-    ``reason`` is an event type or a timer kind."""
+    ``reason`` is an event type, a timer kind or ``hold``."""
     page = book.customers[customer_id]
     policy = _policy_for(page.case, shelf, at)
     accounts = book.accounts_of(customer_id)
@@ -88,7 +88,7 @@ def rejudge(
         case=page.case,
         last_standing=page.last_standing,
         cases_opened=page.cases_opened,
-        held=book.held_at(at) if book.held else frozenset(),
+        held=frozenset(str(hold.account_id) for hold in book.holds_of(customer_id) if hold.active_at(at)),
     )
     judgement = judge(subject, policy, at, reason)
     changes = book.changes

@@ -232,9 +232,9 @@ def _hold_changes(book: Book, customer_id: str) -> list[datetime]:
     last = book.customers[customer_id].last_standing
     if last is None:
         return []
-    accounts = {account_id for account_id, _ in book.accounts_of(customer_id)}
-    spans = [span for account_id in accounts for span in book.held.get(account_id, ())]
-    return sorted({at for span in spans for at in span if at is not None and last.at <= at <= book.now})
+    holds = book.holds_of(customer_id)
+    changes = {at for hold in holds for at in (hold.placed_at, hold.ends_at, hold.released_at) if at is not None}
+    return sorted(at for at in changes if last.at <= at <= book.now)
 
 
 def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:

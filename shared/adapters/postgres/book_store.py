@@ -11,7 +11,6 @@ from shared.adapters.postgres.session import Session
 from shared.application.book import (
     Book,
     CustomerPage,
-    HeldSpan,
     Payment,
     PaymentKey,
     Reversal,
@@ -20,7 +19,7 @@ from shared.application.book import (
 from shared.application.facts import fact_json
 from shared.domain.account import Account, AccountStatus, Balances, Due, Standing
 from shared.domain.case import Case, CaseStanding, CaseState
-from shared.domain.hold import STOPPING
+from shared.domain.hold import STOPPING, Hold, HoldKind
 
 _CUSTOMER = "customer_id, core_version, language, time_zone, jurisdiction, segment, merged_into, cases_opened"
 _PAYMENT = """p.source, p.payment_id, p.account_id, p.currency, p.customer_id, p.amount, p.value_date, p.posted_at,
@@ -140,7 +139,7 @@ class BookTables(Session):
     async def _load_held(self, book: Book, known: Collection[str]) -> None:
         rows = await self.conn.fetch(
             """
-            select account_id, placed_at, least(ends_at, released_at) from holds
+            select hold_id::text, customer_id, account_id, kind, reason, placed_at, ends_at, released_at from holds
             where customer_id = any((select string_to_array($1, chr(10)))::text[]) and account_id is not null
               and kind = any($2::text[])
             """,
@@ -149,7 +148,7 @@ class BookTables(Session):
         )
         book.held = {}
         for row in rows:
-            book.held.setdefault(row[0], []).append(HeldSpan(row[1], row[2]))
+            book.held.setdefault(row[2], []).append(Hold(*(*row[:3], HoldKind(row[3]), *row[4:])))
 
     async def load_movements(self, book: Book, unreported: Iterable[str] = ()) -> None:
         loaded = [account for accounts in book.accounts.values() for account in accounts.values()]

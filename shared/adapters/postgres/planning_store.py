@@ -85,7 +85,7 @@ class PlanningTables(Session):
             f"""
             select {_CASE} from customers u join cases c on c.customer_id = u.customer_id and c.ordinal < u.cases_opened
             where u.customer_id = any((select string_to_array($1, chr(10)))::text[])
-              and (exists (select from follow_ups f where f.case_id = c.case_id and f.state = 'planned')
+              and (exists (select from follow_ups f where f.case_id = c.case_id and f.state in ('planned', 'deferred'))
                 or exists (select from work_items w where w.case_id = c.case_id and w.state in ('open', 'taken'))
                 or exists (select from timers t where t.scope = c.customer_id and t.kind = $2
                              and t.subject = c.case_id::text))

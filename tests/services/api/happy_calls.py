@@ -93,7 +93,8 @@ class Happy:
     edits: str | None = None
     subject: str = "li.na"
 
-    def request(self, office: Office, method: str, template: str) -> httpx.Response:
+    def prepared(self, office: Office, method: str, template: str) -> Callable[[Role, str], httpx.Response]:
+        """What is asked for is there and may be edited; to be sent by somebody, more than once where it is refused."""
         params = {name: quote(value, safe="") for name, value in self.params(office).items()}
         headers = dict(self.headers())
         if self.edits is not None:
@@ -103,7 +104,8 @@ class Happy:
             request["json"] = self.body
         if self.content is not None:
             request["content"] = self.content
-        return office.call(method, template.format(**params), self.role, subject=self.subject, **request)
+        path = template.format(**params)
+        return lambda role, subject: office.call(method, path, role, subject=subject, **request)
 
 
 def first(path: str, name: str, **query: str) -> Callable[[Office], Params]:
