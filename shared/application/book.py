@@ -257,6 +257,7 @@ class Changes:
     waiting: dict[tuple[str, str], WaitingFact] = field(default_factory=dict)
     merges: list[tuple[str, str]] = field(default_factory=list)  # from, into
     handed_on: list[tuple[str, str, str]] = field(default_factory=list)  # account, from, to
+    noted_holds: dict[str, int] = field(default_factory=dict)  # at how many of its turns a case was judged
     buckets: list[tuple[BucketEntry, UUID | None]] = field(default_factory=list)
     cases: dict[UUID, Case] = field(default_factory=dict)
     new_cases: set[UUID] = field(default_factory=set)  # those of ``cases`` that no row is there for yet

@@ -111,15 +111,36 @@ class BucketRolls:
     async def roll(self, tx: Any, book: Book, timers: Sequence[DueTimer]) -> None:
         await open_pages(tx, book)
         due = {timer.scope: timer.due_at for timer in reversed(timers)}
-        for customer_id, due_at in due.items():
-            catch_up(book, customer_id, self.shelf, due_at)
+        catch_up_all(book, self.shelf, due)
         await tx.save(book.changes)
 
 
+def catch_up_all(book: Book, shelf: PolicyShelf, rolls: Mapping[str, datetime]) -> None:
+    """What the clock and holds on single accounts made otherwise by now, of each customer of the book. ``rolls`` has
+    the instants of bucket rolls that are due."""
+    held = {owner for account_id, owner in book.owners().items() if account_id in book.held} if book.held else set()
+    for customer_id in sorted(held.union(rolls)):
+        catch_up(book, customer_id, shelf, rolls.get(customer_id))
+
+
 def catch_up(book: Book, customer_id: str, shelf: PolicyShelf, due_at: datetime | None) -> None:
-    """Judge the customer at every instant at which a bucket rolled, from ``due_at`` up to now."""
-    while due_at is not None and due_at <= book.now:
-        last = book.customers[customer_id].last_standing
-        at = due_at if last is None else max(due_at, last.at)
-        following = rejudge(book, customer_id, shelf, at, f"timer.{BUCKET_ROLL}", actor="clock")
-        due_at = following if following is not None and following > due_at else None
+    """Judge the customer at every instant at which a bucket rolled, from ``due_at`` up to now, and at which a hold on
+    an account of theirs began or was over: one on an account among others changes what the case is about."""
+    page = book.customers[customer_id]
+    turns: list[datetime] = []
+    for hold in book.holds_of(customer_id):
+        if new := hold.turns(book.now):
+            turns += new
+            book.changes.noted_holds[hold.hold_id] = hold.noted + len(new)
+    turns.sort()
+    while True:
+        turn = turns[0] if turns else None
+        at = min((each for each in (due_at, turn) if each is not None), default=None)
+        if at is None or at > book.now:
+            return
+        if at == turn:
+            turns.pop(0)
+        reason = f"timer.{BUCKET_ROLL}" if at == due_at else "hold"
+        judged_at = at if page.last_standing is None else max(at, page.last_standing.at)
+        following = rejudge(book, customer_id, shelf, judged_at, reason, actor="clock")
+        due_at = following if following is not None and following > at else None

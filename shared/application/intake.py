@@ -16,7 +16,7 @@ import structlog
 from shared.application.agreements import catch_up_agreements
 from shared.application.applying import apply
 from shared.application.book import Book
-from shared.application.clockwork import catch_up
+from shared.application.clockwork import catch_up_all
 from shared.application.facts import InboundEvent, Refused, event_json, read_event
 from shared.application.judging import PolicyShelf, UnknownVersion, zone_of
 from shared.application.ledger import Ledger, Verdict
@@ -327,8 +327,8 @@ async def _open_ledger(
     ledger = Ledger(book, shelf, {account_id: held[account_id] for account_id in owners}, merged)
     await tx.load_movements(book, account_ids)
     await tx.load_agreements(book)
-    for customer_id, due_at in (await tx.due_rolls(book.known_customers())).items():
-        catch_up(book, customer_id, shelf, due_at)  # the clock comes first, however late its own tick is
+    # The clock comes first, however late its own tick is.
+    catch_up_all(book, shelf, await tx.due_rolls(book.known_customers()))
     _weigh_overdue(book, shelf)
     await _load_keys(tx, ledger, events)
     expected = [event.fact.account_id for event in events if isinstance(event.fact, _WAITED_FOR)]

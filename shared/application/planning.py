@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.application.book import Book, Changes
-from shared.application.clockwork import catch_up
-from shared.application.judging import Pages, PolicyShelf, open_pages, rejudge, zone_of
+from shared.application.clockwork import catch_up_all
+from shared.application.judging import Pages, PolicyShelf, open_pages, zone_of
 from shared.application.pipeline import OurEvent
 from shared.domain.announcement import Announcement
 from shared.domain.calendar import local_date
@@ -29,6 +29,7 @@ from shared.domain.follow_up import (
     follow_up_id,
     plan,
 )
+from shared.domain.hold import Hold
 from shared.domain.identity import derive
 from shared.domain.message import message_id
 from shared.domain.policy import Policy
@@ -38,12 +39,14 @@ FOLLOW_UP = "follow_up"
 
 @dataclass(slots=True)
 class CaseFile:
-    """What planning one case needs: its standings, what is on record, and the times in which nothing is due."""
+    """What planning one case needs: its standings, what is on record, and the times in which nothing is due. ``holds``
+    are those on single accounts, the ended ones too."""
 
     case: Case
     standings: list[CaseStanding] = field(default_factory=list)
     record: dict[Identity, OnRecord] = field(default_factory=dict)
     stops: list[Stop] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
 
 
 class FollowUp(NamedTuple):
@@ -111,35 +114,28 @@ class Planner:
         """Plan every customer of ``events`` anew; the events themselves say nothing that the book does not."""
         await self.replan_locked(tx, book)
 
-    async def replan_held(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
-        """The same after a hold was placed, was lifted or has ended: one on an account among others changes what the
-        case is about, from its own instant on, however late we are told."""
-        await open_pages(tx, book)
-        for customer_id in sorted({event.customer_id for event in events}):
-            for at in _hold_changes(book, customer_id):
-                rejudge(book, customer_id, self._shelf, at, "hold", actor="clock")
-        await tx.save(book.changes)
-        book.changes = Changes()
-        await self.replan_locked(tx, book)
-
     async def replan_locked(self, tx: PlanningStore, book: Book) -> None:
-        await self._roll_first(tx, book)
         newest = await tx.load_case_files(book)
+        if await self._caught_up(tx, book, newest):
+            newest = await tx.load_case_files(book)
         changes = PlanningChanges()
         for file in [*await tx.load_left_behind(book), *newest.values()]:
             self._plan_case(book, file, changes)
         await tx.save_planning(changes)
         await tx.save(book.changes)
 
-    async def _roll_first(self, tx: PlanningStore, book: Book) -> None:
-        """What a day made overdue counts before the steps that were due since, however late its own tick is."""
+    async def _caught_up(self, tx: PlanningStore, book: Book, files: Mapping[str, CaseFile]) -> bool:
+        """What a day made overdue, or a hold left out, counts before the steps that were due since, however late the
+        day's own tick is and however late we are told of the hold. False where there was no such thing."""
         due = await tx.due_rolls(book.known_customers())
-        if due:
-            await open_pages(tx, book)
-            for customer_id, due_at in due.items():
-                catch_up(book, customer_id, self._shelf, due_at)
-            await tx.save(book.changes)
-            book.changes = Changes()
+        held = any(hold.turns(book.now) for file in files.values() for hold in file.holds)
+        if not (due or held):
+            return False
+        await open_pages(tx, book)
+        catch_up_all(book, self._shelf, due)
+        await tx.save(book.changes)
+        book.changes = Changes()
+        return True
 
     async def note_outcomes(self, tx: PlanningStore, book: Book, events: Sequence[OurEvent]) -> None:
         """A message ended: its follow-up is done, failed or suppressed. After a failure it may still be done, by the
@@ -225,16 +221,6 @@ def _enter(
     elif known.state is not state or known.due_at != follow_up.due_at:
         changes.moved.append(follow_up)
     return follow_up
-
-
-def _hold_changes(book: Book, customer_id: str) -> list[datetime]:
-    """When holds on accounts of the customer began and ended since their case was last found otherwise."""
-    last = book.customers[customer_id].last_standing
-    if last is None:
-        return []
-    holds = book.holds_of(customer_id)
-    changes = {at for hold in holds for at in (hold.placed_at, hold.ends_at, hold.released_at) if at is not None}
-    return sorted(at for at in changes if last.at <= at <= book.now)
 
 
 def _reminder_due(follow_up: FollowUp, selection: Selection) -> Announcement:

@@ -45,12 +45,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseStanding:
-    """From ``at`` on, ``anchor`` was the case's oldest uncovered due; None when there was nothing to follow."""
+    """From ``at`` on, ``anchor`` was the case's oldest uncovered due; None when there was nothing to follow.
+
+    ``zone`` is the customer's clock, None where it was not noted. ``held`` are ids of the overdue accounts where each
+    one of them was held: the ladder stands still for as long as all of them are."""
 
     at: datetime
     anchor: date | None
     past_due: Mapping[str, int]
     segment: str
+    zone: str | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +268,9 @@ def _standing(
     past_due: dict[str, int] = {}
     for account in overdue:
         past_due[account.currency] = past_due.get(account.currency, 0) + account.standing.past_due
-    now = CaseStanding(at, min(anchors, default=None), past_due, subject.segment)
+    all_held = {account.account_id for account in overdue} & subject.held  # some only where there is nothing else
+    now = CaseStanding(at, min(anchors, default=None), past_due, subject.segment, subject.zone, tuple(sorted(all_held)))
     last = subject.last_standing if subject.case is not None and subject.case.case_id == case.case_id else None
-    if last is not None and (last.anchor, last.past_due, last.segment) == (now.anchor, now.past_due, now.segment):
+    if last is not None and replace(last, at=at, zone=last.zone or subject.zone) == now:
         return None
     return now

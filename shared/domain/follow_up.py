@@ -119,13 +119,17 @@ MOST_LAID = 20_000
 
 
 class Outlook(NamedTuple):
-    """All the planner may look at."""
+    """All the planner may look at. ``zone`` is the clock of standings that know none of their own."""
 
     timetable: Timetable
     zone: str
     standings: Sequence[CaseStanding]
     stops: Sequence[Stop]
     record: Mapping[Identity, OnRecord]
+
+    def ladder(self, standing: CaseStanding, anchor: date) -> tuple[tuple[Step, datetime], ...]:
+        """Each step with its place in time, by the customer's clock as it was then."""
+        return self.timetable.instants(standing.segment, anchor, standing.zone or self.zone)
 
 
 def follow_up_id(case_id: UUID, policy_version: int, step: str, anchor: date) -> UUID:
@@ -152,7 +156,7 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
         due, later = _due_under(outlook, index, standing.anchor, until, now, taken)
         found += due
         taken.update(selection.step.id for selection in due)
-        # What was done stays done, though in another zone its hour would have come after this standing had ended.
+        # What was done stays done, though by a calendar that was corrected its day would have come after this standing.
         taken.update(step for step, anchor in done if anchor == standing.anchor)
         coming = later if until is None else None
     return found, coming
@@ -169,7 +173,7 @@ def _due_under(
     standing = outlook.standings[index]
     candidates: list[tuple[datetime, datetime, int, Step]] = []
     next_at: datetime | None = None
-    for step, due_at in outlook.timetable.instants(standing.segment, anchor, outlook.zone):
+    for step, due_at in outlook.ladder(standing, anchor):
         if next_at is not None and due_at > next_at:
             break  # the ladder is in the order of time, and no step is due before its place on it
         if step.id in taken or not step.conditions.enough_past_due(standing.past_due):

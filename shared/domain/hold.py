@@ -81,7 +81,9 @@ class DisputedPart:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """In force in [``placed_at``, the earlier of ``ends_at`` and ``released_at``). No ``account_id``: the customer."""
+    """In force in [``placed_at``, the earlier of ``ends_at`` and ``released_at``). No ``account_id``: the customer.
+
+    ``noted`` is at how many of its turns, begin and end, the customer's case was judged."""
 
     hold_id: str
     customer_id: str
@@ -91,15 +93,24 @@ class Hold:
     placed_at: datetime
     ends_at: datetime | None = None
     released_at: datetime | None = None
+    noted: int = 0
 
     @property
     def effect(self) -> HoldEffect:
         return EFFECTS[self.kind]
 
+    @property
+    def over_at(self) -> datetime | None:
+        """When it ended or will; None: it stands until somebody lifts it."""
+        return min((at for at in (self.ends_at, self.released_at) if at is not None), default=None)
+
+    def turns(self, now: datetime) -> list[datetime]:
+        """Those up to ``now`` at which the case was not judged yet."""
+        return [at for at in (self.placed_at, self.over_at)[self.noted :] if at is not None and at <= now]
+
     def active_at(self, instant: datetime) -> bool:
-        if instant < self.placed_at or (self.released_at is not None and instant >= self.released_at):
-            return False
-        return self.ends_at is None or instant < self.ends_at
+        over_at = self.over_at
+        return self.placed_at <= instant and (over_at is None or instant < over_at)
 
     def covers(self, account_id: str) -> bool:
         return self.account_id is None or self.account_id == account_id

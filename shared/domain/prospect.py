@@ -110,7 +110,7 @@ def prospects(
         _taken_before(outlook, anchor) | {one.step.id: one.anchor for one in selections if one.anchor != anchor},
         reasons,
     )
-    for step, due_at in outlook.timetable.instants(standing.segment, anchor, outlook.zone):
+    for step, due_at in outlook.ladder(standing, anchor):
         at = effective(outlook, step, standing, due_at)
         outcome, reason, obstacles = _judge(look, step, due_at, at)
         yield Prospect(step, anchor, due_at, max(at or due_at, due_at), outcome, reason, obstacles)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import msgspec
 
+from shared.adapters.clock import move_manual_clock
 from shared.adapters.crypto import FieldCipher, load_keys
 from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres.pool import Pool
 from shared.adapters.postgres.shelf import Shelf, seed
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.application.facts import InboundEvent, read_event
+from shared.application.holds import NewHold, place_hold
 from shared.application.intake import ingest
 from shared.application.ledger import Verdict
+from shared.application.principal import Principal, Role
+from shared.domain.hold import HoldKind
 
 NOW = datetime(2026, 6, 30, 4, 0, tzinfo=UTC)  # noon in Shanghai
 SOURCE = "/banks/test/core"
@@ -144,6 +149,21 @@ class Bank:
         read = [read_event(msgspec.json.encode(each), self.latest) for each in events]
         assert all(isinstance(each, InboundEvent) for each in read), read
         return await ingest(self.work, self.shelf, read)
+
+    async def move(self, to: datetime) -> None:
+        """Set the business clock."""
+        async with self.pool.acquire() as conn:
+            await move_manual_clock(conn, to)
+
+    async def hold(self, account: str | None, until: datetime | None = None, *, customer: str = "C1") -> UUID:
+        """A supervisor has an account left in peace, or with None all of the customer."""
+        kind = HoldKind.DISPUTE if account else HoldKind.HARDSHIP
+        new = NewHold(
+            hold_id=uuid4(), customer_id=customer, account_id=account, kind=kind, reason="asked", ends_at=until
+        )
+        async with self.work() as tx:
+            await place_hold(tx, new, Principal("li.na", frozenset({Role.SUPERVISOR})))
+        return new.hold_id
 
     async def rows(self, query: str, *args: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in await self.pool.fetch(query, *args)]

@@ -100,7 +100,8 @@ class BookTables(Session):
         rows = await self.conn.fetch(
             """
             select c.case_id, c.customer_id, c.ordinal, c.state, c.bucket, c.policy_version, c.opened_at, c.reopened_at,
-                   c.reopenings, c.ended_at, c.end_reason, s.seq, s.at, s.anchor, s.past_due, s.segment
+                   c.reopenings, c.ended_at, c.end_reason, s.seq, s.at, s.anchor, s.past_due, s.segment, s.zone,
+                   s.held
             from unnest(string_to_array($1, chr(10))) as k(customer_id)
             cross join lateral (
                 select * from cases where cases.customer_id = k.customer_id order by ordinal desc limit 1
@@ -116,7 +117,7 @@ class BookTables(Session):
             page.case = Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:11])
             if row[11] is not None:
                 page.standings = row[11]
-                page.last_standing = CaseStanding(row[12], row[13], row[14], row[15])
+                page.last_standing = CaseStanding(*(*row[12:17], tuple(row[17] or ())))
 
     async def load_accounts(self, book: Book) -> None:
         known = book.known_customers()
@@ -139,7 +140,8 @@ class BookTables(Session):
     async def _load_held(self, book: Book, known: Collection[str]) -> None:
         rows = await self.conn.fetch(
             """
-            select hold_id::text, customer_id, account_id, kind, reason, placed_at, ends_at, released_at from holds
+            select hold_id::text, customer_id, account_id, kind, reason, placed_at, ends_at, released_at, noted
+            from holds
             where customer_id = any((select string_to_array($1, chr(10)))::text[]) and account_id is not null
               and kind = any($2::text[])
             """,

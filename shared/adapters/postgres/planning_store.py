@@ -15,8 +15,8 @@ from shared.application.book import Book
 from shared.application.planning import FOLLOW_UP, CaseFile, FollowUp, PlanningChanges
 from shared.domain.case import Case, CaseStanding, CaseState
 from shared.domain.follow_up import FollowUpState, OnRecord, Stop
-from shared.domain.hold import STOPPING
-from shared.domain.waiting import Wait, stops
+from shared.domain.hold import STOPPING, Hold, HoldKind
+from shared.domain.waiting import Wait, stops, stops_by_accounts
 
 _FOLLOW_UPS = Rows(
     "arrears.follow_ups",
@@ -73,7 +73,7 @@ class PlanningTables(Session):
         )
         files = {row[1]: _file(row) for row in cases}
         await self._fill(files.values())
-        await self._load_stops(files)
+        await self._load_holds(files)
         await self._load_waiting(files)
         return files
 
@@ -105,12 +105,12 @@ class PlanningTables(Session):
 
     async def _load_standings(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
-            "select case_id, at, anchor, past_due::text, segment from case_standings"
+            "select case_id, at, anchor, past_due::text, segment, zone, held from case_standings"
             " where case_id = any((select string_to_array($1, chr(10)))::uuid[]) order by case_id, seq",
             as_lines(map(str, by_case)),
         )
         for row in rows:
-            by_case[row[0]].standings.append(CaseStanding(row[1], row[2], orjson.loads(row[3]), row[4]))
+            by_case[row[0]].standings.append(_standing(row))
 
     async def _load_record(self, by_case: dict[UUID, CaseFile]) -> None:
         rows = await self.conn.fetch(
@@ -121,29 +121,30 @@ class PlanningTables(Session):
         for row in rows:
             by_case[row[0]].record[(row[1], row[2])] = OnRecord(_STATES[row[3]], row[4], row[5], row[6])
 
-    async def _load_stops(self, files: dict[str, CaseFile]) -> None:
-        """Holds on the person stop their ladder; a hold on one account does when no other account is followed."""
+    async def _load_holds(self, files: dict[str, CaseFile]) -> None:
+        """Holds on the person stop their ladder, from when they came to them; those on accounts do where nothing else
+        is overdue."""
         rows = await self.conn.fetch(
             """
-            select h.customer_id, h.placed_at, least(h.ends_at, h.released_at), h.kind, h.hold_id
-            from holds h
-            where h.customer_id = any((select string_to_array($1, chr(10)))::text[]) and h.kind = any($2::text[])
-              and (h.account_id is null or not exists (
-                    select 1 from accounts a
-                    where a.customer_id = h.customer_id and a.account_id <> h.account_id
-                      and a.bucket <> 'M0' and a.status <> 'closed'
-                      and not exists (
-                        select 1 from holds other
-                        where other.account_id = a.account_id and other.released_at is null
-                          and (other.ends_at is null or other.ends_at > $3) and other.kind = any($2::text[])
-                      )))
+            select hold_id::text, customer_id, account_id, kind, reason,
+                   case when account_id is null then coalesce(moved_at, placed_at) else placed_at end, ends_at,
+                   released_at, noted
+            from holds
+            where customer_id = any((select string_to_array($1, chr(10)))::text[]) and kind = any($2::text[])
             """,
             as_lines(files),
             STOPPING,
-            self.now,
         )
         for row in rows:
-            files[row[0]].stops.append(Stop(row[1], row[2], row[3], str(row[4])))
+            hold = Hold(*(*row[:3], HoldKind(row[3]), *row[4:]))
+            file = files[hold.customer_id]
+            if hold.account_id is None:
+                file.stops.append(Stop(hold.placed_at, hold.over_at, hold.kind.value, hold.hold_id))
+            else:
+                file.holds.append(hold)
+        for file in files.values():
+            if file.holds:
+                file.stops += stops_by_accounts(file.standings, file.holds)
 
     async def _load_waiting(self, files: dict[str, CaseFile]) -> None:
         rows = await self.conn.fetch(
@@ -257,3 +258,7 @@ class PlanningTables(Session):
 
 def _file(row: Any) -> CaseFile:
     return CaseFile(Case(row[0], row[1], row[2], CaseState(row[3]), *row[4:]))
+
+
+def _standing(row: Any) -> CaseStanding:
+    return CaseStanding(row[1], row[2], orjson.loads(row[3]), row[4], row[5], tuple(row[6] or ()))

@@ -218,12 +218,15 @@ class ProfileTables(Session):
         )
         rows = [self._moved_point(target, point) for point in points]
         await _POINTS.write(self.conn, rows)
-        for table in ("payments", "holds", "complaints", "approvals", "assessments", "contact_circumstances"):
+        for table in ("payments", "complaints", "approvals", "assessments", "contact_circumstances"):
             await self.conn.execute(
                 f"update {table} set customer_id = $2 where customer_id = $1",  # noqa: S608 - constants only
                 origin,
                 target,
             )
+        await self.conn.execute(
+            "update holds set customer_id = $2, moved_at = $3 where customer_id = $1", origin, target, self.now
+        )
         # An answer they still wait for reaches them where they are now, with all that protects them there.
         await self.conn.execute(
             "update messages set customer_id = $2, row_version = row_version + 1"
@@ -247,7 +250,7 @@ class ProfileTables(Session):
         stays = {account_id: target for account_id, _, target in handed_on}
         await self.conn.execute(
             """
-            update holds h set customer_id = k.stays, row_version = h.row_version + 1
+            update holds h set customer_id = k.stays, moved_at = $5, row_version = h.row_version + 1
             from (select distinct * from unnest($1::text[], $2::text[], $3::text[])) as k(account_id, origin, stays)
             where h.customer_id = k.origin and h.account_id = k.account_id and not (h.kind = any($4::text[]))
             """,
@@ -255,6 +258,16 @@ class ProfileTables(Session):
             [origin for _, origin, _ in handed_on],
             [stays[account_id] for account_id, _, _ in handed_on],
             sorted(BY_PROCESS),
+            self.now,
+        )
+
+    async def note_holds(self, noted: Mapping[str, int]) -> None:
+        """At how many of their turns cases were judged. It is nobody's edit: the version stays."""
+        await self.conn.execute(
+            "update holds h set noted = k.noted from unnest($1::uuid[], $2::smallint[]) as k(hold_id, noted)"
+            " where h.hold_id = k.hold_id",
+            list(noted),
+            list(noted.values()),
         )
 
     def _moved_point(self, target: str, point: Any) -> tuple[Any, ...]:

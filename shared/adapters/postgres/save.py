@@ -171,6 +171,8 @@ _STANDINGS = Rows(
         "anchor": "date",
         "past_due": "jsonb",
         "segment": "text",
+        "zone": "text",
+        "held": "jsonb",
     },
 )
 _TIMELINE = Rows(
@@ -224,6 +226,8 @@ class SaveTables(ProfileTables, AgreementTables):
             await self.merge_customer(*merger)
         if changes.handed_on:
             await self.hand_on_holds(changes.handed_on)
+        if changes.noted_holds:
+            await self.note_holds(changes.noted_holds)
         await self._save_cases(conn, changes)
         await self.save_agreements(conn, changes)
         await self._save_timers(conn, changes)
@@ -269,7 +273,10 @@ class SaveTables(ProfileTables, AgreementTables):
         await _CASES.write(conn, (_case_row(case, now) for case in known))
         await _STANDINGS.write(
             conn,
-            ((case_id, seq, s.at, s.anchor, s.past_due, s.segment) for case_id, seq, s in changes.standings),
+            (
+                (case_id, seq, s.at, s.anchor, s.past_due, s.segment, s.zone, list(s.held) or None)
+                for case_id, seq, s in changes.standings
+            ),
         )
         await _BUCKETS.write(
             conn,

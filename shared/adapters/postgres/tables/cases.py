@@ -55,7 +55,8 @@ class CaseStandingRow(Table, table=True):
     """What the planner plans from: from ``at`` on, ``anchor`` was the oldest uncovered due (null: nothing to follow).
 
     Append only, written when the facts were applied, so that a schedule computed late is the one computed in time.
-    ``past_due`` is ``{currency: minor units}``."""
+    ``past_due`` is ``{currency: minor units}``; ``zone`` the customer's clock (null: not noted, the present one);
+    ``held`` lists the overdue accounts where each of them was held, and is null otherwise."""
 
     __tablename__ = "case_standings"
 
@@ -65,6 +66,8 @@ class CaseStandingRow(Table, table=True):
     anchor: Any = day(null=True)
     past_due: Any = json()
     segment: str = words()
+    zone: str | None = words(null=True)
+    held: Any = json(null=True)
 
 
 class CaseEventRow(Table, table=True):

@@ -89,7 +89,9 @@ class PreferenceRow(Table, table=True):
 
 
 class HoldRow(Table, table=True):
-    """``disputed``: the amount of one part that the customer disputes, ``{currency, component, amount}``."""
+    """``disputed``: the amount of one part that the customer disputes, ``{currency, component, amount}``; ``moved_at``
+    is when it came to this customer from another (null: it was placed on them). ``noted``: of a hold on one account, at
+    how many of its turns, begin and end, the case was judged."""
 
     __tablename__ = "holds"
     __table_args__ = (
@@ -105,6 +107,8 @@ class HoldRow(Table, table=True):
     disputed: Any = json(null=True)
     origin: str | None = words(null=True)
     placed_at: Any = instant()
+    moved_at: Any = instant(null=True)
+    noted: int = small(default="0")
     ends_at: Any = instant(null=True)
     released_at: Any = instant(null=True)
     placed_by: str = words()
