@@ -38,7 +38,9 @@ POINT_KINDS: Mapping[str, tuple[str, ...]] = {"sms": ("mobile",), "email": ("ema
 
 
 class DueMessage(NamedTuple):
-    """``overtaken``: a later step of its case, with a message of its own, was issued meanwhile."""
+    """``overtaken``: a later step of its case, with a message of its own, was issued meanwhile. ``outlived``: its case
+    was cured since it was issued, and is about other dues now if ``anchor`` is none of them; thanks are, when the case
+    was cured again."""
 
     message_id: UUID
     case_id: UUID | None
@@ -50,6 +52,8 @@ class DueMessage(NamedTuple):
     channels: tuple[str, ...]
     tries: int
     overtaken: bool = False
+    outlived: bool = False
+    anchor: date | None = None
 
 
 class Reach(NamedTuple):
@@ -258,14 +262,24 @@ def moot(message: DueMessage, desk: Desk) -> str | None:
         return None if spoken.moot is None else f"moot: {spoken.moot}"
     state = desk.cases.get(message.case_id) if message.case_id is not None else None
     if message.purpose == Purpose.DUNNING:
-        if state is not CaseState.OPEN:
-            return f"moot: case {state.value if state else 'gone'}"
-        if desk.debt is None:
-            return "moot: nothing past due"
-        if message.overtaken:  # it waited too long: nobody is reminded twice because we were late
-            return "moot: a later step is due"
-    if message.purpose == Purpose.SERVICE and state is CaseState.OPEN:
-        return "moot: case open again"
+        return _moot_reminder(message, desk, state)
+    if message.purpose == Purpose.SERVICE:
+        if state is CaseState.OPEN:
+            return "moot: case open again"
+        if message.outlived:
+            return "moot: cured again since"
+    return None
+
+
+def _moot_reminder(message: DueMessage, desk: Desk, state: CaseState | None) -> str | None:
+    if state is not CaseState.OPEN:
+        return f"moot: case {state.value if state else 'gone'}"
+    if desk.debt is None:
+        return "moot: nothing past due"
+    if message.overtaken:  # it waited too long: nobody is reminded twice because we were late
+        return "moot: a later step is due"
+    if message.outlived and message.anchor is not None and message.anchor < desk.debt.oldest_due:
+        return "moot: the debt it was about was paid"
     return None
 
 

@@ -10,20 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from services.notifier import handlers as notifier
 from services.notifier import sender as senders
-from services.scheduler import handlers as scheduler
-from shared.adapters.inprocess.relay import InProcessRelay
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres.replay import replay_newest
 from shared.application.book import Book
 from shared.application.complaints import ComplaintDesk, NewComplaint
 from shared.application.doubts import decide_doubt
 from shared.application.gateway import ErrorClass, Outcome, OutcomeKind
-from shared.application.planning import Planner
 from shared.application.principal import Principal, Role
 from shared.application.refusals import Conflict
-from shared.application.reminding import Reminding
 from shared.domain.complaint import Complexity
 from tests.application.bank import NOW, event, merged, payment
 from tests.conftest import Database
@@ -206,25 +201,6 @@ async def test_what_is_marked_in_the_last_second_does_not_leave_after_ten_in_the
     await out.move_clock(waiting["not_before"])
     assert await out.loop().send_once() == 1
     assert (await out.message(key))["state"] == "done"
-
-
-async def test_of_two_steps_that_waited_for_a_sender_only_the_later_one_goes_out(out: Outbound) -> None:
-    await out.overdue("C1")
-    planner = Planner(out.bank.shelf)
-    consumers = (scheduler.consumer(planner), notifier.consumer(Reminding(out.bank.shelf)))
-    for day in (5, 10):
-        await out.move_clock(NOW + timedelta(days=day))
-        async with out.work() as tx:
-            book = Book(tx.now)
-            await tx.lock_customers(book, ["C1"])
-            await planner.replan_locked(tx, book)
-        await InProcessRelay(out.bank.pool, out.work, consumers, wake=asyncio.Event()).deliver()
-    assert await out.loop().send_all() == 1
-    messages = await out.bank.rows("select step, state, reason from messages order by created_at")
-    assert [(each["step"], each["state"], each["reason"]) for each in messages] == [
-        ("m1-details-email", "suppressed", "moot: a later step is due"),
-        ("m1-late-sms", "done", None),
-    ]
 
 
 async def test_what_did_not_leave_within_the_send_window_does_not_leave(out: Outbound) -> None:

@@ -138,7 +138,9 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
                        select from follow_ups later
                        where later.case_id = m.case_id and later.kind = 'message' and later.state in ('issued', 'done')
                          and later.due_at > coalesce(mine.deferred_until, mine.due_at)
-                   ), c.state, u.name_enc
+                   ), coalesce(mine.decided_at < c.reopened_at,
+                               m.about like 'cure/%' and m.about <> 'cure/' || c.reopenings), m.anchor, c.state,
+                   u.name_enc
             from messages m join customers u on u.customer_id = m.customer_id left join cases c on c.case_id = m.case_id
             left join follow_ups mine on mine.follow_up_id = m.follow_up_id
             where m.customer_id = any((select string_to_array($1, chr(10)))::text[]) and m.waits_until <= $2
@@ -149,11 +151,11 @@ class MessageTables(ContactEventTables, CircumstanceTables, TimerTables):
         )
         for row in rows:
             desk = desks[row[0]]
-            desk.messages.append(DueMessage(*(*row[1:8], words_of(row[8]), *row[9:11])))
-            if row[11] is not None:
-                desk.cases[row[2]] = CaseState(row[11])
-            if row[12] is not None and not desk.name:
-                desk.name = self.cipher.decrypt("customers", "name", row[0], row[12])
+            desk.messages.append(DueMessage(*(*row[1:8], words_of(row[8]), *row[9:13])))
+            if row[13] is not None:
+                desk.cases[row[2]] = CaseState(row[13])
+            if row[14] is not None and not desk.name:
+                desk.name = self.cipher.decrypt("customers", "name", row[0], row[14])
 
     async def _load_reach(self, desks: dict[str, Desk], ids: str) -> None:
         rows = await self.conn.fetch(
