@@ -166,6 +166,35 @@ async def test_a_customer_who_can_not_be_planned_holds_up_nobody_in_either_batch
     assert [row["data"]["error"] for row in told] == ["UnknownVersion"]
 
 
+async def test_a_day_whose_tick_failed_is_judged_as_of_its_own_instant_when_it_is_tried_again(bank: Bank) -> None:
+    await bank.say(report(due="2026-06-29"))
+    (roll,) = await bank.rows("select due_at from timers where kind = 'bucket_roll'")
+
+    async def failing(tx: Any, book: Any, timers: Any) -> None:
+        raise RuntimeError("the bank is closed")
+
+    await bank.move(roll["due_at"] + timedelta(hours=3))
+    await run_due(bank.work, {**_table(bank), "bucket_roll": failing}, 1)
+    await bank.move(roll["due_at"] + timedelta(hours=5))
+    await run_due(bank.work, _table(bank), 1)
+    (standing,) = await bank.rows("select at from case_standings")
+    assert standing["at"] == roll["due_at"]
+
+
+async def test_money_that_comes_before_it_is_tried_again_counts_after_it(bank: Bank) -> None:
+    await bank.say(report(due="2026-06-29"))
+    (roll,) = await bank.rows("select due_at from timers where kind = 'bucket_roll'")
+    await bank.move(roll["due_at"])
+    async with bank.work() as tx:
+        await tx.postpone_timers("C1", "RuntimeError")
+    at = roll["due_at"] + timedelta(seconds=30)
+    await bank.move(at)
+    bank.latest = at + timedelta(days=1)
+    await bank.say(payment(posted=(at - timedelta(seconds=1)).isoformat()))
+    rows = await bank.rows("select at, anchor is null as cured from case_standings order by seq")
+    assert [tuple(row.values()) for row in rows] == [(roll["due_at"], False), (at, True)]
+
+
 async def test_an_account_whose_hold_has_ended_is_followed_beside_one_that_is_still_held(bank: Bank) -> None:
     await bank.say(report("A1"), report("A2"))
     await bank.hold("A1")

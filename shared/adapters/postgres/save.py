@@ -184,7 +184,7 @@ _NEW_TIMERS = Rows("arrears.timers", _TIMER_COLUMNS)
 _TIMERS = Rows(
     "arrears.timers",
     _TIMER_COLUMNS,
-    "on conflict (scope, kind, subject) do update set due_at = excluded.due_at"
+    "on conflict (scope, kind, subject) do update set due_at = excluded.due_at, was_due_at = null"
     " where timers.due_at is distinct from excluded.due_at",
 )
 _OUTBOX = Rows(

@@ -39,9 +39,9 @@ class TimerTables(Session):
     async def due_timers(self, scopes: Sequence[str]) -> list[DueTimer]:
         rows = await self.conn.fetch(
             """
-            select scope, kind, subject, due_at from timers
+            select scope, kind, subject, coalesce(was_due_at, due_at) from timers
             where scope = any((select string_to_array($1, chr(10)))::text[]) and due_at <= $2
-            order by due_at, rank, scope, subject
+            order by 4, rank, scope, subject
             """,
             as_lines(scopes),
             self.now,
@@ -58,9 +58,9 @@ class TimerTables(Session):
 
     async def due_rolls(self, customer_ids: Iterable[str]) -> dict[str, datetime]:
         rows = await self.conn.fetch(
-            "select scope, min(due_at) from timers"
+            "select scope, min(coalesce(was_due_at, due_at)) from timers"
             " where scope = any((select string_to_array($1, chr(10)))::text[]) and kind = 'bucket_roll'"
-            " and due_at <= $2 group by scope",
+            " and coalesce(was_due_at, due_at) <= $2 group by scope",
             as_lines(customer_ids),
             self.now,
         )
@@ -69,7 +69,10 @@ class TimerTables(Session):
     async def postpone_timers(self, scope: str, error: str) -> None:
         """Try a customer whose timers failed again in a minute; the reason stands in the timeline."""
         await self.conn.execute(
-            "update timers set due_at = $2 + interval '1 minute' where scope = $1 and due_at <= $2", scope, self.now
+            "update timers set due_at = $2 + interval '1 minute', was_due_at = coalesce(was_due_at, due_at)"
+            " where scope = $1 and due_at <= $2",
+            scope,
+            self.now,
         )
         await self.conn.execute(
             "insert into case_events (customer_id, at, kind, actor, data) values ($1, $2, 'timer.failed', 'clock', $3)",

@@ -62,7 +62,8 @@ class OutboxRow(Table, table=True):
 
 
 class TimerRow(Table, table=True):
-    """Everything that the clock causes. ``scope`` is a customer id, or ``*`` for what belongs to no customer."""
+    """Everything that the clock causes. ``scope`` is a customer id, or ``*`` for what belongs to no customer; of one
+    that failed and is tried again at ``due_at``, ``was_due_at`` is the instant that counts."""
 
     __tablename__ = "timers"
     __table_args__ = (Index(None, "due_at", "scope"), {"postgresql_with": {"fillfactor": "70"}})
@@ -71,6 +72,7 @@ class TimerRow(Table, table=True):
     kind: str = words(pk=True)
     subject: str = words(pk=True)
     due_at: Any = instant()
+    was_due_at: Any = instant(null=True)
     rank: int = small()
 
 

@@ -1,7 +1,7 @@
 """facts of the schedule
 
 What stopped a ladder because all that was overdue was held, and by which clock it ran, is on record with the standing;
-and with a hold, when it came from another customer. The clock of the standings there are is not known; that all is held
+with a hold, when it came from another customer; and with a timer that failed, when it was due. The clock of the standings there are is not known; that all is held
 is written to the newest standing of open cases.
 
 Revision: 698659859560
@@ -57,11 +57,13 @@ def upgrade() -> None:
     op.add_column(
         "holds", sa.Column("noted", sa.SmallInteger(), server_default=sa.text("0"), nullable=False), schema="arrears"
     )
+    op.add_column("timers", sa.Column("was_due_at", sa.DateTime(timezone=True), nullable=True), schema="arrears")
     op.execute(JUDGED)
     op.execute(ALL_HELD)
 
 
 def downgrade() -> None:
+    op.drop_column("timers", "was_due_at", schema="arrears")
     op.drop_column("holds", "noted", schema="arrears")
     op.drop_column("holds", "moved_at", schema="arrears")
     op.drop_column("case_standings", "held", schema="arrears")
