@@ -30,7 +30,7 @@ def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> 
     customer_id = ledger.customer_id(fact.customer_id)
     known = ledger.snapshots.get((fact.account_id, fact.currency, fact.sequence))
     if known is not None:
-        if known == event.fingerprint:
+        if event.says(known):
             return Verdict(Answer.DUPLICATE, "this sequence of the account was reported before")
         return Verdict(Answer.CONFLICT, "this sequence of the account was reported before with other content")
     is_news = fact.customer is not None and _take_profile(ledger, customer_id, fact.customer)
