@@ -63,6 +63,24 @@ def phones(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def readings(text: str) -> dict[str, frozenset[str | None]]:
+    """Each number that ``text`` may mean, with the jurisdictions in which it is dialled so: None is that of customers
+    without one, and an empty set says that only the plus is missing. Nothing when it is no number anywhere."""
+    found: dict[str, set[str | None]] = {}
+    for region in REGIONS:
+        try:
+            found.setdefault(phone(text, region), set()).update({region, None} if region == HOME else {region})
+        except NotNormalisable:
+            continue
+    try:
+        number = phonenumbers.parse(f"+{text}")
+        if phonenumbers.is_valid_number(number):
+            found.setdefault(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), set())
+    except phonenumbers.NumberParseException:
+        pass
+    return {number: frozenset(regions) for number, regions in found.items()}
+
+
 def contact_value(kind: str, value: str, jurisdiction: str | None = None) -> str:
     """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled.
 
