@@ -17,7 +17,7 @@ from zoneinfo import available_timezones
 from shared.domain.account import Balances, Due
 from shared.domain.money import KNOWN_CURRENCIES, MAX_AMOUNT
 
-EARLIEST = date(1970, 1, 1)
+EARLIEST = date(1970, 1, 1)  # nothing that anybody tells of was on record before
 CLOCK_SKEW = timedelta(minutes=10)  # how far ahead of ours the core's clock may be
 MAX_SEQUENCE = 2**53  # every JSON reader can hold it
 MAX_TEXT = 200
@@ -266,12 +266,17 @@ def _currency(found: list[Problem], currency: str) -> None:
         found.append(Problem("/data/currency", "is not an ISO 4217 currency code"))
 
 
+def too_early(at: date) -> bool:
+    """Is the day, or the instant by its own clock, of before anything could be on record? Whoever tells of it."""
+    return at.year < EARLIEST.year
+
+
 def _past(found: list[Problem], field: str, at: datetime, latest: datetime) -> None:
     if at.tzinfo is None:
         found.append(Problem(field, "must carry an offset from UTC"))
     elif at > latest:
         found.append(Problem(field, "lies in the future"))
-    elif at.year < EARLIEST.year:
+    elif too_early(at):
         found.append(Problem(field, "is not a believable instant"))
 
 
