@@ -23,6 +23,7 @@ MAX_SEQUENCE = 2**53  # every JSON reader can hold it
 MAX_TEXT = 200
 _ZONES = frozenset(available_timezones()) - {"localtime", "Factory"}  # a host's own setting, and none: no places
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_LANGUAGE = re.compile(r"(?=.{2,35}\Z)[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")  # as BCP 47 writes them, known or not
 _JOINERS = frozenset("\u200c\u200d")  # zero width; names of several scripts can not be spelled without them
 
 
@@ -310,8 +311,8 @@ def _customer(found: list[Problem], customer: ReportedCustomer) -> None:
         found.append(Problem(f"{at}/version", f"must be between 1 and {MAX_SEQUENCE}"))
     _text(found, at, "name", customer.name, prose=True)
     _text(found, at, "segment", customer.segment)
-    if len(customer.language) > 35 or not customer.language.isascii():
-        found.append(Problem(f"{at}/language", "is not a language tag"))
+    if not _LANGUAGE.fullmatch(customer.language):
+        found.append(Problem(f"{at}/language", "must be a language tag, as zh-CN or en"))
     if customer.time_zone is not None and customer.time_zone not in _ZONES:
         found.append(Problem(f"{at}/time_zone", "is not a zone of the IANA database"))
     if customer.jurisdiction is not None and not _COUNTRY.fullmatch(customer.jurisdiction):
