@@ -10,8 +10,9 @@ from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.api.limits import no_nul
+from shared.domain.inbound import too_early
 
-_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RFC_3339 = re.compile(_DAY.pattern + "[Tt ]")
@@ -20,7 +21,7 @@ _PERSONAL = re.compile(r"@|(?:\d[ \-.]?){8}\d")
 
 
 def _believable(instant: datetime) -> datetime:
-    if not _EARLIEST < instant < _LATEST:
+    if too_early(instant) or instant >= _LATEST:
         raise ValueError("is not a believable instant")
     return instant
 
@@ -38,7 +39,7 @@ def _day_written_out(value: object) -> object:
 
 
 def _believable_day(day: date) -> date:
-    if not _EARLIEST.date() <= day < _LATEST.date():
+    if too_early(day) or day >= _LATEST.date():
         raise ValueError("is not a believable day")
     return day
 
@@ -68,10 +69,11 @@ Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_l
 """What a list can be filtered by: an id or a code."""
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_believable)]
-"""An instant with its offset, near enough to our time that the database can hold it in any zone."""
+"""An instant with its offset: not of before anything could be on record, as in events, and near enough to our time that
+the database can hold it in any zone."""
 
 Day = Annotated[date, BeforeValidator(_day_written_out), AfterValidator(_believable_day)]
-"""A date without a time, near enough to ours that instants can be made of it."""
+"""A date without a time, bounded as instants are, so that instants can be made of it."""
 
 Reason = Annotated[
     str,

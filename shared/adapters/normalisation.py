@@ -1,8 +1,10 @@
-"""One spelling for each contact point, so that equal ones are equal: E.164 for numbers, lower case for addresses."""
+"""One spelling for each contact point, so that equal ones are equal: E.164 for numbers, lower case for addresses; and
+one for each name, to find it by."""
 
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 import phonenumbers
 
@@ -63,12 +65,43 @@ def phones(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def readings(text: str) -> dict[str, frozenset[str | None]]:
+    """Each number that ``text`` may mean, with the jurisdictions in which it is dialled so: None is that of customers
+    without one, and an empty set says that only the plus is missing. Nothing when it is no number anywhere."""
+    found: dict[str, set[str | None]] = {}
+    for region in REGIONS:
+        try:
+            found.setdefault(phone(text, region), set()).update({region, None} if region == HOME else {region})
+        except NotNormalisable:
+            continue
+    try:
+        number = phonenumbers.parse(f"+{text}")
+        if phonenumbers.is_valid_number(number):
+            found.setdefault(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), set())
+    except phonenumbers.NumberParseException:
+        pass
+    return {number: frozenset(regions) for number, regions in found.items()}
+
+
+def name(text: str) -> str:
+    """``text`` composed, in characters of the usual width, with single blanks: what a name is indexed by."""
+    return " ".join(normalize("NFKC", text).split())
+
+
+def names(text: str) -> frozenset[str]:
+    """All that a name may be indexed by that is ``text``: rows of earlier releases are, as core banking wrote it."""
+    return frozenset({name(text), text, normalize("NFC", text), normalize("NFD", text)})
+
+
 def contact_value(kind: str, value: str, jurisdiction: str | None = None) -> str:
-    """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled.
+    """The one form of a contact point of ``kind`` (mobile, phone, email, address): stored, searched and dialled. That
+    of a ``name`` is only searched.
 
     A number without a country is of the ``jurisdiction``: in another one it is a stranger's."""
     if kind in {"mobile", "phone"}:
         return phone(value, jurisdiction or HOME)
     if kind == "email":
         return email(value)
+    if kind == "name":
+        return name(value)
     return " ".join(value.split())

@@ -75,7 +75,7 @@ class TemplateWording:
         return known[1]
 
     def _find(self, key: str, channel: str, language: str) -> Template | None:
-        for wanted in (language, *FALLBACK_LANGUAGES):
+        for wanted in (language, language.partition("-")[0], *FALLBACK_LANGUAGES):
             found = self._shelf.template(key, wanted, channel)
             if found is not None:
                 return found

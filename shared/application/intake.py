@@ -216,7 +216,7 @@ async def _drop_seen(tx: Transaction, events: Sequence[InboundEvent], verdicts: 
 def _again(fingerprint: bytes | None, event: InboundEvent, answer: str) -> Verdict:
     if answer == Answer.PARKED:
         return Verdict(Answer.PARKED, "could not be applied yet; it is kept and tried again")
-    if fingerprint != event.fingerprint:
+    if not event.says(fingerprint):
         return Verdict(Answer.CONFLICT, "an event with this source and id but other content was taken before")
     if answer == Answer.REJECTED:
         return Verdict(Answer.REJECTED, "was rejected before")

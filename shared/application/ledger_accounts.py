@@ -30,7 +30,7 @@ def reported(ledger: Ledger, event: InboundEvent, fact: DelinquencyReported) -> 
     customer_id = ledger.customer_id(fact.customer_id)
     known = ledger.snapshots.get((fact.account_id, fact.currency, fact.sequence))
     if known is not None:
-        if known == event.fingerprint:
+        if event.says(known):
             return Verdict(Answer.DUPLICATE, "this sequence of the account was reported before")
         return Verdict(Answer.CONFLICT, "this sequence of the account was reported before with other content")
     is_news = fact.customer is not None and _take_profile(ledger, customer_id, fact.customer)
@@ -183,7 +183,7 @@ def _take_profile(ledger: Ledger, customer_id: str, profile: ReportedCustomer) -
         return False
     moved = page.time_zone != profile.time_zone
     page.core_version = profile.version
-    page.language = profile.language
+    page.language = profile.language.replace("_", "-")
     page.time_zone = profile.time_zone
     page.jurisdiction = profile.jurisdiction
     page.segment = profile.segment

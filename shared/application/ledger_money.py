@@ -14,7 +14,7 @@ from shared.domain.inbound import Answer, PaymentPosted, PaymentReversed
 def posted(ledger: Ledger, event: InboundEvent, fact: PaymentPosted) -> Verdict:
     known = ledger.payments.get((event.source, fact.payment_id))
     if known is not None:
-        if known.fingerprint == event.fingerprint:
+        if event.says(known.fingerprint):
             return Verdict(Answer.DUPLICATE, "this payment was posted before")
         return Verdict(Answer.CONFLICT, "this payment was posted before with other content")
     key = (fact.account_id, fact.currency)
@@ -61,7 +61,7 @@ def _received(payment: Payment) -> tuple[str, dict[str, Any]]:
 def payment_reversed(ledger: Ledger, event: InboundEvent, fact: PaymentReversed) -> Verdict:
     known = ledger.reversals.get((event.source, fact.reversal_id))
     if known is not None:
-        if known.fingerprint == event.fingerprint:
+        if event.says(known.fingerprint):
             return Verdict(Answer.DUPLICATE, "this reversal was reported before")
         return Verdict(Answer.CONFLICT, "this reversal was reported before with other content")
     payment = ledger.payments.get((event.source, fact.payment_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from shared.application.book import Book
@@ -21,6 +21,16 @@ class PreferenceStore(EditStore, Protocol):
     async def put_preference(
         self, customer_id: str, channel: str, opted_out: bool, source: str, actor: str
     ) -> None: ...
+
+    async def owners_of_numbers(self, numbers: Collection[str]) -> list[NumberOwner]:
+        """Who has one of these numbers, in E.164, on file."""
+
+
+Readings = Callable[[str], Mapping[str, Collection[str | None]]]
+"""Each number in E.164 that one may mean which a provider wrote, with the jurisdictions in which it is dialled so."""
+
+NumberOwner = tuple[str, str, str | None]
+"""(number, customer, jurisdiction)"""
 
 
 async def set_preference(
@@ -45,16 +55,17 @@ async def set_preference(
     await tx.save(book.changes)
 
 
-async def take_replies(work: Any, replies: Sequence[Reply]) -> int:
+async def take_replies(work: Any, replies: Sequence[Reply], readings: Readings) -> int:
     """Who answers that they want no more texts has opted out when this returns: each customer whom we write to under
     that number, for nobody can tell which of them it was. The number of customers that were not out before."""
-    numbers = sorted({reply.sender for reply in replies if asks_to_stop(reply.text)})
+    meant = [readings(sender) for sender in {reply.sender for reply in replies if asks_to_stop(reply.text)}]
+    numbers = sorted({number for each in meant for number in each})
     if not numbers:
         return 0
     async with work() as tx:
-        owners: list[str] = await tx.owners_of_numbers(numbers)
+        owned: list[NumberOwner] = await tx.owners_of_numbers(numbers)
         book = Book(tx.now)
-        await tx.lock_customers(book, owners)
+        await tx.lock_customers(book, sorted({owner for each in meant for owner in _owners(each, owned)}))
         await tx.load_cases(book)
         stopped = 0
         for customer_id in book.customers:
@@ -64,6 +75,13 @@ async def take_replies(work: Any, replies: Sequence[Reply]) -> int:
                 stopped += 1
         await tx.save(book.changes)
     return stopped
+
+
+def _owners(meant: Mapping[str, Collection[str | None]], owned: Sequence[NumberOwner]) -> set[str]:
+    """Whose number it is. Written without its country it is the one that somebody has who lives where it is dialled so;
+    where nobody does, it may be any that it can be read as: one text less does less harm than one that was refused."""
+    at_home = {number for number, _, lives_in in owned if lives_in in meant.get(number, ())}
+    return {owner for number, owner, _ in owned if number in (at_home or meant)}
 
 
 async def _put(

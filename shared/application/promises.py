@@ -19,6 +19,7 @@ from shared.application.agreements import (
 )
 from shared.application.book import Agreements, Book, PromiseOnFile
 from shared.application.clockwork import DueTimer
+from shared.application.debts import owed_now
 from shared.application.editing import EditStore, Expected, case_of, open_customer, open_for_edit
 from shared.application.judging import PolicyShelf, open_pages, zone_of
 from shared.application.principal import Principal, Role
@@ -27,7 +28,13 @@ from shared.domain.calendar import local_date
 from shared.domain.outcome import Outcome
 from shared.domain.promise import NewPromise, Promise, PromisePolicy, Promiser, PromiseRefused, cancel, make
 
-_POINTERS = {"too-early": "/due_on", "too-late": "/due_on", "too-little": "/amount", "not-positive": "/amount"}
+_POINTERS = {
+    "too-early": "/due_on",
+    "too-late": "/due_on",
+    "too-little": "/amount",
+    "too-much": "/amount",
+    "not-positive": "/amount",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,8 @@ class PromiseStore(EditStore, Protocol):
 
     async def load_agreements(self, book: Book) -> None: ...
 
+    async def load_told(self, book: Book) -> None: ...
+
     async def find_promise(self, promise_id: UUID, who: Principal) -> PromiseOnFile | None: ...
 
 
@@ -65,6 +74,7 @@ class PromiseDesk:
             raise Forbidden("What stands against a promise is put aside by a supervisor.")
         book, page = await open_customer(tx, asked.customer_id, who)
         await _load(tx, book)
+        await tx.load_told(book)
         zone = zone_of(page.time_zone, self._shelf.policy())
         account = book.accounts_of(asked.customer_id).get((asked.account_id, asked.currency))
         if account is None:
@@ -88,7 +98,9 @@ class PromiseDesk:
             promised_by=asked.promised_by,
             recorded_by=who.subject,
         )
-        outcome = _made(new, earlier, account.standing.past_due, self._shelf.repayment().promises, today, asked.waive)
+        owed = owed_now(book, self._shelf, asked.customer_id, account.key, zone).amount
+        policy = self._shelf.repayment().promises
+        outcome = _made(new, earlier, account.standing.past_due, owed, policy, today, asked.waive)
         put_promise(book, PromiseOnFile(outcome.state, case_of(book, asked.customer_id)), zone)
         tell_promises(book, asked.customer_id, outcome.announcements, who.subject)
         note_wait(book, asked.customer_id, zone, tx.now)
@@ -134,12 +146,13 @@ def _made(
     new: NewPromise,
     earlier: Sequence[Promise],
     past_due: int,
+    owed: int,
     policy: PromisePolicy,
     today: date,
     waived: Collection[str],
 ) -> Outcome[Promise]:
     try:
-        return make(new, earlier, past_due, policy, today, waived=waived)
+        return make(new, earlier, past_due, owed, policy, today, waived=waived)
     except PromiseRefused as refused:
         errors = [FieldError(_POINTERS.get(refused.code, "/account_id"), str(refused), refused.code)]
         raise Invalid(f"Not taken: {refused}.", code="promise-refused", errors=errors) from None

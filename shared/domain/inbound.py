@@ -17,12 +17,14 @@ from zoneinfo import available_timezones
 from shared.domain.account import Balances, Due
 from shared.domain.money import KNOWN_CURRENCIES, MAX_AMOUNT
 
-EARLIEST = date(1970, 1, 1)
+EARLIEST = date(1970, 1, 1)  # nothing that anybody tells of was on record before
 CLOCK_SKEW = timedelta(minutes=10)  # how far ahead of ours the core's clock may be
 MAX_SEQUENCE = 2**53  # every JSON reader can hold it
 MAX_TEXT = 200
 _ZONES = frozenset(available_timezones()) - {"localtime", "Factory"}  # a host's own setting, and none: no places
 _COUNTRY = re.compile(r"[A-Z]{2}")
+# As BCP 47 writes them, known or not; or with the underscores of locales, which many systems write for hyphens.
+_LANGUAGE = re.compile(r"(?=.{2,35}\Z)[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*")
 _JOINERS = frozenset("\u200c\u200d")  # zero width; names of several scripts can not be spelled without them
 
 
@@ -266,12 +268,17 @@ def _currency(found: list[Problem], currency: str) -> None:
         found.append(Problem("/data/currency", "is not an ISO 4217 currency code"))
 
 
+def too_early(at: date) -> bool:
+    """Is the day, or the instant by its own clock, of before anything could be on record? Whoever tells of it."""
+    return at.year < EARLIEST.year
+
+
 def _past(found: list[Problem], field: str, at: datetime, latest: datetime) -> None:
     if at.tzinfo is None:
         found.append(Problem(field, "must carry an offset from UTC"))
     elif at > latest:
         found.append(Problem(field, "lies in the future"))
-    elif at.year < EARLIEST.year:
+    elif too_early(at):
         found.append(Problem(field, "is not a believable instant"))
 
 
@@ -305,8 +312,8 @@ def _customer(found: list[Problem], customer: ReportedCustomer) -> None:
         found.append(Problem(f"{at}/version", f"must be between 1 and {MAX_SEQUENCE}"))
     _text(found, at, "name", customer.name, prose=True)
     _text(found, at, "segment", customer.segment)
-    if len(customer.language) > 35 or not customer.language.isascii():
-        found.append(Problem(f"{at}/language", "is not a language tag"))
+    if not _LANGUAGE.fullmatch(customer.language):
+        found.append(Problem(f"{at}/language", "must be a language tag, as zh-CN or en"))
     if customer.time_zone is not None and customer.time_zone not in _ZONES:
         found.append(Problem(f"{at}/time_zone", "is not a zone of the IANA database"))
     if customer.jurisdiction is not None and not _COUNTRY.fullmatch(customer.jurisdiction):

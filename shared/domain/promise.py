@@ -129,24 +129,26 @@ class NewPromise:
     recorded_by: str
 
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_FOR_NOBODY = frozenset({"not-positive", "too-much"})  # there is nobody with the right to put these aside
 
 
 def objections(
-    new: NewPromise, earlier: Iterable[Promise], past_due: int, policy: PromisePolicy, today: date
+    new: NewPromise, earlier: Iterable[Promise], past_due: int, owed: int, policy: PromisePolicy, today: date
 ) -> Mapping[str, str]:
     """What stands against taking the promise, by code; empty when nothing does. ``past_due`` is the account's, in
-    minor units; ``earlier`` are the customer's promises so far, as they are judged today."""
+    minor units, and ``owed`` all that is; ``earlier`` are the customer's promises so far, as they are judged today."""
     account = [each for each in earlier if each.account == (new.account_id, new.currency)]
     since = today - timedelta(days=policy.broken_days)
     broken = sum(each.state is PromiseState.BROKEN and each.due_on > since for each in account)
     least = -(-past_due * policy.least_share_bps // 10_000)
+    most = max(owed, past_due)  # the bank's dues and its balances need not agree
     latest = today + timedelta(days=policy.latest)
     against = {
         "not-positive": "a promise is of a positive amount" if new.amount < 1 else "",
         "too-early": f"{new.due_on} is past" if new.due_on < today else "",
         "too-late": f"a promise reaches to {latest} at most" if new.due_on > latest else "",
         "too-little": f"at least {least} of the {past_due} past due" if new.amount < least else "",
+        "too-much": f"{most} is owed on the account" if new.amount > most else "",
         "open-already": f"{policy.open_at_once} may be open on an account at once"
         if sum(each.open_on(today) for each in account) >= policy.open_at_once
         else "",
@@ -159,6 +161,7 @@ def make(
     new: NewPromise,
     earlier: Sequence[Promise],
     past_due: int,
+    owed: int,
     policy: PromisePolicy,
     today: date,
     *,
@@ -166,8 +169,8 @@ def make(
 ) -> Outcome[Promise]:
     """Take a promise. ``waived`` are codes that somebody with the right to has put aside (``broken-before``, say).
     Raises PromiseRefused with the first code that stands against it."""
-    for code, words in objections(new, earlier, past_due, policy, today).items():
-        if code not in waived or code == "not-positive":
+    for code, words in objections(new, earlier, past_due, owed, policy, today).items():
+        if code not in waived or code in _FOR_NOBODY:
             raise PromiseRefused(code, words)
     promise = Promise(
         promise_id=new.promise_id,

@@ -2,7 +2,7 @@
 
 The words are those of 47 CFR 64.1200(a)(10) (stop, quit, end, revoke, opt out, cancel, unsubscribe) and what Chinese
 providers ask recipients to answer (T, TD, 退订, 拒收: trade custom, not verified in a source). When in doubt, yes: one
-text less does less harm than one that was refused.
+text less does less harm than one that was refused. So each word counts in every country, whoever sends it.
 """
 
 from __future__ import annotations

@@ -32,6 +32,15 @@ def read_customer(**about: Any) -> InboundEvent | Refused:
         ("time_zone", "Factory"),
         ("jurisdiction", "cn"),  # no pack would be found for it, and nobody be told why
         ("jurisdiction", "中国"),
+        ("language", ""),
+        ("language", "z"),
+        ("language", "Chinese, simplified"),
+        ("language", "zh-"),
+        ("language", "86"),
+        ("language", "zh-CN\n"),
+        ("language", "中文"),
+        ("language", "a" * 36),
+        ("language", "zh-" + "-".join(["a"] * 17)),
         ("name", "王\n小明"),
         ("name", "王\u202e小明"),
         ("name", "\u3000"),
@@ -41,6 +50,14 @@ def test_what_is_no_place_and_no_name_is_refused(field: str, value: str) -> None
     read = read_customer(**{field: value})
     assert isinstance(read, Refused)
     assert [problem.field for problem in read.problems] == [f"/data/customer/{field}"]
+
+
+@pytest.mark.parametrize(
+    "language",
+    ["zh", "zh-CN", "zh_CN", "zh-Hant-HK", "en", "yue", "de-DE-1996", "x-our-own", "en-x-" + "-".join(["a"] * 15)],
+)
+def test_a_language_is_a_tag_whether_or_not_we_speak_it(language: str) -> None:
+    assert isinstance(read_customer(language=language), InboundEvent)
 
 
 @pytest.mark.parametrize("name", ["王\u3000小明", "Anne\u00a0Marie", "\u0915\u094d\u200d\u0937", "می\u200cخواهم"])

@@ -52,6 +52,13 @@ def test_a_record_says_the_same_as_the_event(fact):
     assert reader.read(record(*cells.values()), NOW).id == read.id
 
 
+def test_a_customer_in_a_cell_is_checked_as_in_an_event():
+    cells = dict(flat(updated(language="")[1]))
+    read = CsvReader("customer.updated.v1", SOURCE, record(*cells)).read(record(*cells.values()), NOW)
+    assert isinstance(read, Refused)
+    assert [problem.field for problem in read.problems] == ["customer.language"]
+
+
 def test_another_natural_key_is_another_event():
     cells = dict(flat(payment("P1")[1]))
     reader = CsvReader("payment.posted.v1", SOURCE, record(*cells))

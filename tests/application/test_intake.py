@@ -29,6 +29,11 @@ async def test_an_overdue_account_opens_a_case_and_is_told_of(bank: Bank):
     assert await bank.told() == ["arrears.account.delinquent.v1", "arrears.case.opened.v1"]
 
 
+async def test_a_locale_is_taken_for_the_language_that_it_means(bank: Bank):
+    assert await bank.say(updated(language="zh_CN")) == ["accepted"]
+    assert (await bank.row("select language from customers"))["language"] == "zh-CN"
+
+
 async def test_within_the_grace_no_case_opens_but_a_timer_is_set(bank: Bank):
     await bank.say(report(due="2026-06-28", cutoff="2026-06-29T02:00:00+08:00"))
     assert await bank.rows("select * from cases") == []

@@ -31,7 +31,7 @@ def everything_announced() -> Iterator[Announcement]:
 
 
 def _promises() -> Iterator[Outcome[Any]]:
-    made = promise.make(asked_promise(), (), 60_000, REPAYMENT.promises, date(2026, 5, 4))
+    made = promise.make(asked_promise(), (), 60_000, 60_000, REPAYMENT.promises, date(2026, 5, 4))
     yield made
     yield promise.cancel(made.state, date(2026, 5, 5), "plan")
     one, day = a_promise(), date(2026, 5, 6)

@@ -56,7 +56,7 @@ def asked(number: int = 1, **changes: Any) -> NewPromise:
 
 
 def promise(number: int = 1, **changes: Any) -> Promise:
-    return make(asked(number, **changes), (), 60_000, POLICY, MADE_ON).state
+    return make(asked(number, **changes), (), 60_000, 90_000, POLICY, MADE_ON).state
 
 
 def pay(name: str, amount: int, on: date, **changes: Any) -> Payment:
@@ -150,7 +150,7 @@ def test_judging_twice_says_nothing_the_second_time() -> None:
 
 def test_a_promise_keeps_the_tolerances_of_the_day_it_was_made() -> None:
     strict = replace(POLICY, tolerance_days=0, tolerance_amount={})
-    made = make(asked(), (), 60_000, strict, MADE_ON).state
+    made = make(asked(), (), 60_000, 90_000, strict, MADE_ON).state
     assert (made.last_day, made.enough) == (DUE, 50_000)
     assert promise(currency="USD").tolerance_amount == 0
 
@@ -171,17 +171,25 @@ def test_a_cancelled_promise_is_judged_no_more_and_frees_its_money() -> None:
         ({"due_on": MADE_ON - timedelta(days=1)}, "too-early"),
         ({"due_on": MADE_ON + timedelta(days=31)}, "too-late"),
         ({"amount": 5_999}, "too-little"),  # a tenth of CNY 600
+        ({"amount": 90_001}, "too-much"),
     ],
 )
 def test_a_promise_that_says_nothing_is_not_taken(changes: dict[str, Any], code: str) -> None:
     with pytest.raises(PromiseRefused) as refused:
-        make(asked(**changes), (), 60_000, POLICY, MADE_ON)
+        make(asked(**changes), (), 60_000, 90_000, POLICY, MADE_ON)
     assert refused.value.code == code
 
 
+def test_all_that_is_owed_may_be_promised_and_nobody_waives_more() -> None:
+    assert make(asked(amount=90_000), (), 60_000, 90_000, POLICY, MADE_ON).state.amount == 90_000
+    assert objections(asked(amount=60_000), (), 60_000, 0, POLICY, MADE_ON) == {}, "what is past due is asked for"
+    with pytest.raises(PromiseRefused, match="90000 is owed"):
+        make(asked(amount=90_001), (), 60_000, 90_000, POLICY, MADE_ON, waived={"too-much"})
+
+
 def test_the_least_that_may_be_promised_is_rounded_up() -> None:
-    assert "too-little" in objections(asked(amount=6_000), (), 60_001, POLICY, MADE_ON)
-    assert "too-little" not in objections(asked(amount=6_001), (), 60_001, POLICY, MADE_ON)
+    assert "too-little" in objections(asked(amount=6_000), (), 60_001, 90_000, POLICY, MADE_ON)
+    assert "too-little" not in objections(asked(amount=6_001), (), 60_001, 90_000, POLICY, MADE_ON)
 
 
 def test_after_two_broken_promises_no_new_one_is_taken_unless_somebody_with_the_right_to_waives_it() -> None:
@@ -189,23 +197,23 @@ def test_after_two_broken_promises_no_new_one_is_taken_unless_somebody_with_the_
     later = DUE + timedelta(days=20)
     new = asked(3, due_on=later + timedelta(days=7))
     with pytest.raises(PromiseRefused, match="2 were broken in 90 days"):
-        make(new, broken, 60_000, POLICY, later)
-    assert make(new, broken, 60_000, POLICY, later, waived={"broken-before"}).state.state is PromiseState.OPEN
-    assert objections(new, broken[:1], 60_000, POLICY, later) == {}
-    assert objections(replace(new, account_id="A2"), broken, 60_000, POLICY, later) == {}
+        make(new, broken, 60_000, 90_000, POLICY, later)
+    assert make(new, broken, 60_000, 90_000, POLICY, later, waived={"broken-before"}).state.state is PromiseState.OPEN
+    assert objections(new, broken[:1], 60_000, 90_000, POLICY, later) == {}
+    assert objections(replace(new, account_id="A2"), broken, 60_000, 90_000, POLICY, later) == {}
     long_after = DUE + timedelta(days=90)
-    assert objections(asked(3, due_on=long_after), broken, 60_000, POLICY, long_after) == {}
+    assert objections(asked(3, due_on=long_after), broken, 60_000, 90_000, POLICY, long_after) == {}
 
 
 def test_a_broken_promise_that_was_mended_does_not_count_against_the_customer() -> None:
     mended = [replace(promise(number), state=PromiseState.KEPT) for number in (1, 2)]
-    assert objections(asked(3, due_on=DUE + timedelta(days=9)), mended, 60_000, POLICY, AFTER) == {}
+    assert objections(asked(3, due_on=DUE + timedelta(days=9)), mended, 60_000, 90_000, POLICY, AFTER) == {}
 
 
 def test_only_so_many_promises_are_open_on_an_account_at_once() -> None:
     both = [promise(1), promise(2)]
-    assert list(objections(asked(3), both, 60_000, POLICY, MADE_ON)) == ["open-already"]
-    assert objections(asked(3, due_on=AFTER), both, 60_000, POLICY, AFTER) == {}, "those ran out, judged or not"
+    assert list(objections(asked(3), both, 60_000, 90_000, POLICY, MADE_ON)) == ["open-already"]
+    assert objections(asked(3, due_on=AFTER), both, 60_000, 90_000, POLICY, AFTER) == {}, "those ran out, judged or not"
 
 
 def test_follow_ups_wait_while_every_overdue_account_has_an_open_promise() -> None:

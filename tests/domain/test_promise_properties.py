@@ -36,7 +36,7 @@ def promise(number: int, day: int, ahead: int, amount: int, account: str = "A1")
         promised_by=Promiser.DEBTOR,
         recorded_by="u",
     )
-    return make(new, (), 0, POLICY, made_on).state
+    return make(new, (), 0, amount, POLICY, made_on).state
 
 
 def payment(number: int, day: int, hour: int, late: int, amount: int, account: str = "A1") -> Payment:

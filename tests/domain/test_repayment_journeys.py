@@ -102,7 +102,7 @@ def a_promise() -> Promise:
         promised_by=Promiser.DEBTOR,
         recorded_by="u-7",
     )
-    return make(new, (), 120_000, REPAYMENT.promises, TODAY).state
+    return make(new, (), 120_000, 120_000, REPAYMENT.promises, TODAY).state
 
 
 def test_a_promise_is_broken_and_then_kept_by_a_back_dated_payment() -> None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from services.api.deps import Deps
 from services.api.responses import Json
+from shared.adapters.normalisation import readings
 from shared.application.doubts import take_receipts
 from shared.application.gateway import CallbackRefused
 from shared.application.preferences import take_replies
@@ -60,5 +61,5 @@ async def take_delivery_reports(gateway: str, request: Request, deps: Deps) -> R
     except CallbackRefused as refused:
         raise Forbidden(str(refused)) from None
     moved = await take_receipts(deps.work, told.receipts)
-    stopped = await take_replies(deps.work, told.replies)
+    stopped = await take_replies(deps.work, told.replies, readings)
     return Json({"received": len(told.receipts) + len(told.replies), "moved": moved, "opted_out": stopped})

@@ -56,7 +56,7 @@ async def search_customers(body: CustomerSearch, caller: CaseReader, deps: Deps,
     wanted = view.CustomerSearch(
         phones=_normal("phone", normalisation.phones, body.phone),
         email=_normal("email", normalisation.email, body.email),
-        name=body.name,
+        names=None if body.name is None else normalisation.names(body.name),
         phone_last4=body.phone_last4,
     )
     rows = await view.search_customers(

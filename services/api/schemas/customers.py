@@ -56,7 +56,10 @@ class CustomerSearch(Body):
         default=None, description="With its country, or as it is dialled in any country that has contact rules"
     )
     email: Annotated[str, Field(min_length=3, max_length=254)] | None = None
-    name: ShortText | None = Field(default=None, description="The full name as the core-banking system has it")
+    name: ShortText | None = Field(
+        default=None,
+        description="The full name as the core-banking system has it, in any form of Unicode",
+    )
     phone_last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
 
     @model_validator(mode="after")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from shared.adapters.postgres.session import Session
+from shared.application.preferences import NumberOwner
 
 
 class PreferenceTables(Session):
@@ -32,16 +33,15 @@ class PreferenceTables(Session):
             self.now,
         )
 
-    async def owners_of_numbers(self, numbers: Sequence[str]) -> list[str]:
-        """Customers who have one of these numbers on file, in whatever spelling the provider gave it."""
-        keys = []
-        for number in numbers:
-            try:
-                keys.append(self.cipher.blind("mobile", self.normalise("mobile", number)))
-            except ValueError:  # a short code, or nobody's number
-                continue
+    async def owners_of_numbers(self, numbers: Collection[str]) -> list[NumberOwner]:
+        """As a mobile: we send texts to no other kind of point."""
+        meant = {self.cipher.blind("mobile", number): number for number in numbers}
         rows = await self.conn.fetch(
-            "select distinct customer_id from contact_points where value_bidx = any($1::bytea[]) order by customer_id",
-            keys,
+            """
+            select distinct p.value_bidx, p.customer_id, u.jurisdiction
+            from contact_points p join customers u using (customer_id)
+            where p.value_bidx = any($1::bytea[]) order by p.customer_id
+            """,
+            list(meant),
         )
-        return [row[0] for row in rows]
+        return [(meant[row[0]], row[1], row[2]) for row in rows]

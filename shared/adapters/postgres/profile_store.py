@@ -94,20 +94,25 @@ class ProfileTables(Session):
         if profile is None:
             return None, None
         sealed = self.cipher.encrypt("customers", "name", customer_id, profile.name)
-        return sealed, self.cipher.blind(NAME_INDEX, profile.name)
+        return sealed, self._name_index(profile)
+
+    def _name_index(self, profile: ReportedCustomer) -> bytes:
+        return self.cipher.blind(NAME_INDEX, self.normalise("name", profile.name))
 
     async def _save_names(self, profiles: Mapping[str, ReportedCustomer]) -> None:
-        """Write the names that changed; the blind index tells without decrypting."""
+        """Write the names that changed: the index tells most of them, the rest are written in another form of the same
+        letters."""
         if not profiles:
             return
-        indexes = {key: self.cipher.blind(NAME_INDEX, profile.name) for key, profile in profiles.items()}
+        indexes = {key: self._name_index(profile) for key, profile in profiles.items()}
         rows = await self.conn.fetch(
-            "select customer_id from unnest($1::text[], $2::bytea[]) as k(customer_id, bidx)"
-            " join customers c using (customer_id) where c.name_bidx is distinct from k.bidx",
-            list(indexes),
-            list(indexes.values()),
+            "select customer_id, name_bidx, name_enc from customers where customer_id = any($1::text[])", list(indexes)
         )
-        changed = [row[0] for row in rows]
+        changed = [
+            key
+            for key, index, sealed in rows
+            if index != indexes[key] or self.cipher.decrypt("customers", "name", key, sealed) != profiles[key].name
+        ]
         if changed:
             await self.conn.execute(
                 """

@@ -21,7 +21,7 @@ class Cipher(Protocol):
 
 
 class Normaliser(Protocol):
-    """Bring a contact value to the one form that is stored, searched and dialled."""
+    """Bring a contact value to the one form that is stored, searched and dialled; a ``name`` to that to search by."""
 
     def __call__(self, kind: str, value: str, jurisdiction: str | None = None) -> str: ...
 

@@ -8,6 +8,7 @@ import pytest
 from shared.adapters.postgres.audit import verify_chain
 from shared.application.principal import Role
 from shared.domain.message import AttemptState
+from tests.services.api.portfolio import wang
 
 REASON = "customer disputes what was said"
 
@@ -34,6 +35,14 @@ async def test_a_message_tells_its_decision_and_attempts_but_not_its_text(remind
     assert message["decision"]["rule_set"]
     assert marked.text.body not in answer.text
     assert marked.to not in answer.text
+
+
+@pytest.mark.parametrize(("language", "words"), [("en-GB", "Card 1234"), ("en_US", "Card 1234"), ("fr", "尾号1234")])
+async def test_a_customer_is_written_to_in_their_language_whatever_its_country(portfolio, language, words):
+    await portfolio.overdue(customer=wang() | {"language": language})
+    await portfolio.plan()
+    (marked,) = await portfolio.remind()
+    assert words in marked.text.body
 
 
 async def test_messages_are_listed_by_customer_case_state_and_channel(reminded):

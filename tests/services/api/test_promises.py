@@ -201,12 +201,27 @@ async def test_an_open_promise_can_be_called_off_once(desk, clerk):
         ({"due_on": "2026-06-29"}, "too-early", "/due_on"),
         ({"due_on": "2026-08-15"}, "too-late", "/due_on"),
         ({"amount": 4_999}, "too-little", "/amount"),
+        ({"amount": 401_001}, "too-much", "/amount"),
+        ({"amount": 10**15}, "too-much", "/amount"),
     ],
 )
 async def test_what_the_policy_objects_to_is_told_by_code(clerk, asked, code, pointer):
     refused = await clerk.create("/v1/promises", **(PROMISE | asked))
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "promise-refused")
     assert [(each["code"], each["pointer"]) for each in refused.json()["errors"]] == [(code, pointer)]
+
+
+async def test_all_that_is_owed_may_be_promised_as_it_stands_after_what_was_paid(desk, clerk):
+    await desk.bank.say(paid("P1", "2026-06-29", posted="2026-06-29", amount=1_000))
+    refused = await clerk.create("/v1/promises", **(PROMISE | {"amount": 400_001}))
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too-much")
+    await promised(clerk, amount=400_000)
+
+
+async def test_what_is_past_due_may_be_promised_whatever_the_balances_say(desk, clerk):
+    less = {"principal": 10_000, "interest": 0, "fees": 0, "penalty": 0}
+    await desk.bank.say(report(sequence=2, cutoff="2026-06-29T02:00:00+08:00", balances=less))
+    await promised(clerk, amount=50_000)
 
 
 async def test_after_three_broken_ones_only_a_supervisor_takes_another(desk, clerk):

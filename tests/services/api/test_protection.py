@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 
-import orjson
 import pytest
 
-from shared.adapters.gateways.http_sms.signature import signed_headers
-from shared.adapters.gateways.registry import build_gateways
-from shared.adapters.gateways.settings import DEVELOPMENT_KEY_ID, DEVELOPMENT_SECRET, GatewaySettings
 from shared.application.book import Book
-from shared.application.gateway import Reply
-from shared.application.preferences import take_replies
 from tests.application.bank import report, updated
 from tests.services.api.people import COLLECTOR, office
 from tests.services.api.test_contacts import MORNING, asked, told
@@ -82,35 +75,6 @@ async def test_a_consent_without_proof_or_end_is_none(desk, caller):
     for lacking in ("proof", "ends_at"):
         answer = await caller.create("/v1/contact-hours", **{k: v for k, v in CONSENT.items() if k != lacking})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{lacking}")
-
-
-async def stop(desk, text, sender="13800000001"):
-    body = orjson.dumps({"replies": [{"from": sender, "text": text, "at": MORNING.isoformat()}]})
-    headers = signed_headers(DEVELOPMENT_SECRET, DEVELOPMENT_KEY_ID, body, time.time())
-    async with desk.person(COLLECTOR) as provider:
-        return await provider.client.post("/v1/callbacks/http_sms", content=body, headers=headers)
-
-
-async def test_who_answers_stop_has_opted_out_of_texts_before_the_provider_is_answered(desk, caller):
-    gateways = build_gateways(GatewaySettings(), lambda at: at)
-    desk.deps.gateways.update(gateways)
-    taken = await stop(desk, "谢谢")
-    assert taken.json() == {"received": 1, "moved": 0, "opted_out": 0}
-    taken = await stop(desk, "退订")
-    assert (taken.status_code, taken.json()["opted_out"]) == (200, 1)
-    assert (await stop(desk, "T")).json()["opted_out"] == 0, "again changes nothing"
-    seen = (await caller.get("/v1/customers/C1/preferences/sms")).json()
-    assert (seen["opted_out"], seen["source"]) == (True, "sms_reply")
-    refused = await asked(caller, desk, channel="sms")
-    assert "cn-opt-out" in {rule["rule_id"] for rule in refused["decision"]["fired"]}
-    assert (await asked(caller, desk))["state"] == "granted", "a text is not a call"
-    for gateway in gateways.values():
-        await gateway.aclose()
-
-
-async def test_a_stop_from_a_number_that_is_nobodys_stops_nothing(desk):
-    for sender in ("+8613900000000", "10086", "not a number"):
-        assert await take_replies(desk.deps.work, [Reply(sender, "STOP", MORNING)]) == 0
 
 
 async def test_a_friend_is_asked_only_once_the_debtor_is_lost(desk, caller):

@@ -39,11 +39,11 @@ class CustomerFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerSearch:
-    """Normalised values; those that are given must all match. ``phones``: any of them."""
+    """Normalised values; those that are given must all match. ``phones``, ``names``: any of them."""
 
     phones: frozenset[str] | None = None
     email: str | None = None
-    name: str | None = None
+    names: frozenset[str] | None = None
     phone_last4: str | None = None
 
 
@@ -72,8 +72,8 @@ async def search_customers(
 ) -> Listed:
     """By customer_id that match by blind index: whole values, or the last four digits of a number."""
     where = Where().sees_customer("u.customer_id", scope)
-    if wanted.name is not None:
-        where.add("u.name_bidx = {}", cipher.blind(NAME_INDEX, wanted.name))
+    if wanted.names is not None:
+        where.add("u.name_bidx = any({}::bytea[])", [cipher.blind(NAME_INDEX, name) for name in wanted.names])
     if wanted.phones is not None:
         either = [cipher.blind(kind, number) for kind in ("mobile", "phone") for number in wanted.phones]
         where.add(_point("value_bidx = any({}::bytea[])"), either)
