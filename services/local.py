@@ -19,6 +19,7 @@ from services.embedded import LocalSettings
 from services.running import settle_memory
 from services.settings import CannotStart
 from services.together import running
+from services.variables import refuse_unknown
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.logging import configure_logging
@@ -56,6 +57,7 @@ def _metrics(settings: LocalSettings) -> MetricsServer:
 def main() -> None:
     """Run the suite; what a person can put right is told in one line, not as a traceback."""
     try:
+        refuse_unknown()
         settings = LocalSettings()
         configure_logging("local", level=settings.log_level)
         settle_memory()
