@@ -20,6 +20,7 @@ from services.variables import refuse_unknown
 from shared.adapters.postgres.digest import NoPolicy
 from shared.adapters.postgres.migrate import MigrationError
 from shared.application.principal import Role
+from shared.domain.document import DocumentError
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.settings import complaint
 
@@ -59,7 +60,7 @@ def main() -> None:
         if "--help" not in sys.argv:  # who looks for the right name may read on
             refuse_unknown()
         app()
-    except (CannotStart, EmbeddedPostgresError, MigrationError, NoPolicy, ValidationError) as error:
+    except (CannotStart, DocumentError, EmbeddedPostgresError, MigrationError, NoPolicy, ValidationError) as error:
         told = complaint(error) if isinstance(error, ValidationError) else str(error)
         typer.echo(f"arrears: {told}", err=True)
         raise SystemExit(1) from None

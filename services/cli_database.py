@@ -10,7 +10,7 @@ import typer
 from services.cli_home import owner_dsn
 from services.database import connect
 from shared.adapters.postgres import migrate as schema
-from shared.adapters.postgres.shelf import seed_documents
+from shared.adapters.postgres.shelf import check_shipped, seed_documents
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.settings import ProcessSettings
 
@@ -19,6 +19,7 @@ db = typer.Typer(no_args_is_help=True, help="The embedded database under ARREARS
 
 def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = "head") -> None:
     """Bring the database to this version of the schema, with the roles and grants that the services need."""
+    check_shipped()
     with owner_dsn() as dsn:
         revision = asyncio.run(_migrate_and_seed(dsn, target))
     typer.echo(f"schema revision {revision or '(none)'}")

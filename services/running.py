@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from services.process import Process
 from services.settings import CannotStart, ServiceSettings
 from services.variables import refuse_unknown
+from shared.domain.document import DocumentError
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import REGISTRY, serve_metrics
 from shared.runtime.settings import complaint
@@ -71,7 +72,7 @@ def run(service: str, settings: Callable[[], S], serve: Callable[[S], Coroutine[
         uvloop.run(serve(read))
     except ValidationError as error:
         raise SystemExit(f"arrears {service}: {complaint(error)}") from None
-    except (CannotStart, TaskDiedError) as error:
+    except (CannotStart, DocumentError, TaskDiedError) as error:
         raise SystemExit(f"arrears {service}: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
