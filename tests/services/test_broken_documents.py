@@ -57,6 +57,14 @@ async def test_a_broken_policy_is_told_before_anything_is_started(product: Path,
     assert not (product / "home/pgdata").exists()
 
 
+async def test_a_start_that_failed_so_early_does_not_stand_in_the_way_of_the_next(product: Path) -> None:
+    (product / "failed").mkdir()
+    (product / "failed/suite.lock").touch()
+    test = test_a_broken_policy_is_told_before_anything_is_started
+    for _ in range(2):
+        await test(product, "services.cli demo --home failed")
+
+
 @pytest.mark.parametrize("service", ["api", "scheduler", "notifier"])
 async def test_so_does_a_service_that_reads_one_in_place(product: Path, service: str) -> None:
     guide = product / "shared/policies/affordability/cn.yaml"
