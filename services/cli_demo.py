@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from services.api.dev_issuer import DevIssuer
 from services.demo import Driver, FeedUnreadable, instants
+from services.demo_home import OWN, HomeRefused, prepare_home
 from services.demo_report import report
 from services.embedded import LocalSettings
 from services.running import settle_memory
 from services.stage import Stage, staged
 from shared.adapters.synthetic import portfolio
 from shared.application.principal import Role
-from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.logging import configure_logging
 
 START = date(2026, 4, 1)
@@ -32,20 +32,23 @@ def demo(
     feed: Annotated[Path | None, typer.Option(help="Events as NDJSON, ordered by time.", exists=True)] = None,
     customers: Annotated[int, typer.Option(help="Size of the built-in portfolio.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the built-in portfolio.")] = 1,
-    home: Annotated[Path, typer.Option(help="Emptied first; the database and the log stay there.")] = Path(
-        ".arrears/demo"
-    ),
+    home: Annotated[Path, typer.Option(help="Emptied first; the database and the log stay there.")] = OWN,
 ) -> None:
     """Move the manual clock through half a year, and show what happened. Fails when a law is broken."""
-    if home.exists() and not (home / "pgdata").exists() and any(home.iterdir()):
-        raise typer.BadParameter(f"{home} holds something that is not a demo; it would be emptied", param_hint="--home")
     lines = feed.read_bytes().splitlines() if feed else list(portfolio(customers, MONTHS, seed, START))
     if feed:
         _read(lines)
-    EmbeddedPostgres(home).destroy()  # its data may lie elsewhere, where the server's account can reach it
+    _empty(home)
     configure_logging("demo", level="ERROR")
     settle_memory()
     raise typer.Exit(uvloop.run(_demo(home, lines)))
+
+
+def _empty(home: Path) -> None:
+    try:
+        prepare_home(home)
+    except HomeRefused as error:
+        raise typer.BadParameter(str(error), param_hint="--home") from None
 
 
 def _read(lines: list[bytes]) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
-import yaml
 
+from shared.adapters.postgres.shipped import read_yaml
 from shared.domain.contact_overlay import overlay as laid_over
 from shared.domain.contact_packs import gather
 from shared.domain.contact_rules import RuleSet, parse_rules
 from shared.domain.document import DocumentError
+
+__all__ = ["SHIPPED", "documents", "names_of", "pack_of", "read_yaml"]
 
 SHIPPED = Path(__file__).parents[1] / "shared"
 
@@ -31,11 +33,6 @@ def documents(overlay: Path | None) -> list[dict[str, Any]]:
         return [laid_over(pack, bank) if pack["name"] == of else pack for pack in packs]
     except DocumentError as error:
         raise typer.BadParameter(str(error), param_hint="--overlay") from None
-
-
-def read_yaml(path: Path) -> Any:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe one
 
 
 def pack_of(jurisdiction: str, overlay: Path | None) -> RuleSet:

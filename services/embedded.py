@@ -18,7 +18,7 @@ from services.database import check_database
 from services.settings import CannotStart
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.postgres.schema import expected_revision, revision_of
-from shared.adapters.postgres.shelf import seed_documents
+from shared.adapters.postgres.shelf import check_read_in_place, check_shipped, seed_documents
 from shared.adapters.postgres.workers import interrupt_uploads
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.settings import Port
@@ -42,9 +42,11 @@ async def open_database(settings: LocalSettings, stack: AsyncExitStack) -> str:
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
         await check_database(dsn, settings)
+        check_read_in_place()
         return dsn
     if not settings.in_development:
         raise CannotStart("outside development ARREARS_DATABASE_URL must be set")
+    check_shipped()
     postgres = EmbeddedPostgres(settings.home, durable=settings.durable)
     dsn = await asyncio.to_thread(postgres.start)
     stack.callback(postgres.stop)

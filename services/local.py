@@ -19,7 +19,9 @@ from services.embedded import LocalSettings
 from services.running import settle_memory
 from services.settings import CannotStart
 from services.together import running
+from services.variables import refuse_unknown
 from shared.adapters.kafka.settings import KafkaSettings
+from shared.domain.document import DocumentError
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import MetricsServer, serve_metrics
@@ -56,6 +58,7 @@ def _metrics(settings: LocalSettings) -> MetricsServer:
 def main() -> None:
     """Run the suite; what a person can put right is told in one line, not as a traceback."""
     try:
+        refuse_unknown()
         settings = LocalSettings()
         configure_logging("local", level=settings.log_level)
         settle_memory()
@@ -63,7 +66,7 @@ def main() -> None:
         uvloop.run(serve(settings) if bootstrap is None else serve_apart(settings, bootstrap))
     except ValidationError as error:
         raise SystemExit(f"arrears: {complaint(error)}") from None
-    except (CannotStart, HomeInUse, EmbeddedPostgresError) as error:
+    except (CannotStart, DocumentError, HomeInUse, EmbeddedPostgresError) as error:
         raise SystemExit(f"arrears: {error}") from None
 
 

@@ -19,7 +19,7 @@ from shared.adapters.clock import BusinessClock
 from shared.adapters.normalisation import contact_value
 from shared.adapters.postgres import workers
 from shared.adapters.postgres.pool import Pool
-from shared.adapters.postgres.shelf import Shelf
+from shared.adapters.postgres.shelf import Shelf, check_read_in_place
 from shared.adapters.postgres.unit_of_work import PostgresUnitOfWork
 from shared.runtime import process_identity
 from shared.runtime.health import Health
@@ -48,6 +48,7 @@ async def open_process(service: str, settings: ServiceSettings, pool_size: int, 
     """Connect under the service's role, read the policies, enter the process among the workers. Raises CannotStart."""
     if settings.database_url is None:
         raise CannotStart("set ARREARS_DATABASE_URL: a service by itself has no embedded database")
+    check_read_in_place()
     dsn = settings.database_url.get_secret_value()
     await check_database(dsn, settings)
     pool = await Pool.open(dsn, size=pool_size, application=f"arrears-{service}", role=f"arrears_{service}")

@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from services.process import Process
 from services.settings import CannotStart, ServiceSettings
+from services.variables import refuse_unknown
+from shared.domain.document import DocumentError
 from shared.runtime.logging import configure_logging
 from shared.runtime.metrics import REGISTRY, serve_metrics
 from shared.runtime.settings import complaint
@@ -62,6 +64,7 @@ def settle_memory() -> None:
 def run(service: str, settings: Callable[[], S], serve: Callable[[S], Coroutine[Any, Any, None]]) -> None:
     """The main of a service: what a person can put right is told in one line; a death ends the process with 1."""
     try:
+        refuse_unknown()
         read = settings()
         configure_logging(service, level=read.log_level)
         logging.getLogger("aiokafka").setLevel(logging.WARNING)  # it tells each step of each rebalance
@@ -69,7 +72,7 @@ def run(service: str, settings: Callable[[], S], serve: Callable[[S], Coroutine[
         uvloop.run(serve(read))
     except ValidationError as error:
         raise SystemExit(f"arrears {service}: {complaint(error)}") from None
-    except (CannotStart, TaskDiedError) as error:
+    except (CannotStart, DocumentError, TaskDiedError) as error:
         raise SystemExit(f"arrears {service}: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None

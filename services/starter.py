@@ -62,7 +62,7 @@ def welcome(settings: LocalSettings, port: int, sandbox_url: str, metrics: Mappi
     lines = [
         "",
         "Arrears is running.",
-        f"  API            {api}/v1   (OpenAPI: {api}/openapi.json)",
+        f"  API            {api}/v1   (to read: {api}/docs, OpenAPI: {api}/openapi.json)",
         f"  health         {api}/readyz",
         *(
             f"  {'metrics':<15}http://{settings.metrics_host}:{number}/metrics{f'   ({name})' if name else ''}"

@@ -30,6 +30,7 @@ from services.api.routes import (
     contact_rules,
     customers,
     deferrals,
+    entrance,
     events,
     follow_ups,
     health,
@@ -96,6 +97,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     approvals.router,
     worklists.router,
     health.router,
+    entrance.router,
 )
 
 _DESCRIPTION = """
@@ -135,7 +137,7 @@ def _application(routers: Sequence[APIRouter], version: str, **parts: Any) -> Fa
         description=_DESCRIPTION,
         openapi_tags=[{"name": name, "description": about} for name, about in openapi.TAGS.items()],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        docs_url=None,  # Swagger's and Redoc's pages load scripts from elsewhere
+        docs_url=None,  # Swagger's and Redoc's pages load scripts from elsewhere; routes/entrance.py has one of its own
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},

@@ -18,6 +18,8 @@ from services.sandbox.app import Sandbox
 from services.sandbox.knobs import Knobs, KnobsRefused, parse_knobs, set_knob
 from services.sandbox.log import LogDamaged, LogInUse
 from services.sandbox.settings import SandboxSettings
+from services.settings import CannotStart
+from services.variables import refuse_unknown
 from shared.runtime.settings import complaint
 
 
@@ -84,10 +86,11 @@ def _stop_at_end(stopped: asyncio.Event) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
+        refuse_unknown()
         settings = _settings(arguments)
         knobs = _knobs(arguments, settings.knobs)
         uvloop.run(_serve(settings, knobs, until_eof=arguments.until_eof))
-    except (KnobsRefused, LogDamaged, LogInUse, OSError) as error:
+    except (CannotStart, KnobsRefused, LogDamaged, LogInUse, OSError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
     except ValidationError as error:

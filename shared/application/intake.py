@@ -20,7 +20,7 @@ from shared.application.clockwork import catch_up_all
 from shared.application.facts import InboundEvent, Refused, event_json, read_event
 from shared.application.judging import PolicyShelf, UnknownVersion, zone_of
 from shared.application.ledger import Ledger, Verdict
-from shared.application.ports import InboxLine, Transaction, UnitOfWork
+from shared.application.ports import BEHIND, InboxLine, Transaction, UnitOfWork
 from shared.application.transport import Fenced
 from shared.application.turns import OutOfTurn, Touched, Turn
 from shared.domain.inbound import (
@@ -261,7 +261,7 @@ async def _apply_fresh(
 
 async def _queue_up(tx: Transaction, owner: str, event: InboundEvent) -> Verdict:
     if not await tx.seen(CONSUMER, [(event.source, event.id)]):  # else another has parked it since we looked
-        await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, retry_in=NOW, error="queued behind another")
+        await tx.park(CONSUMER, owner, KeptEvent(event), tries=0, retry_in=NOW, error=BEHIND)
     return Verdict(Answer.PARKED, "an earlier event of this customer is parked; this one queues behind it")
 
 

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from shared.application.book import Book, Changes
-from shared.application.ports import Transaction, UnitOfWork
+from shared.application.ports import BEHIND, Transaction, UnitOfWork
 from shared.application.transport import Fenced
 from shared.domain.event_types import EVENT_TYPES
 
@@ -124,9 +124,7 @@ async def _queue_behind(tx: Transaction, consumer: Consumer, events: Sequence[Ou
     seen = await tx.seen(consumer.name, [(SOURCE, event.id) for event in events])
     for event in events:
         if (SOURCE, event.id) not in seen:
-            await tx.park(
-                consumer.name, event.customer_id, event, tries=0, retry_in=timedelta(), error="queued behind another"
-            )
+            await tx.park(consumer.name, event.customer_id, event, tries=0, retry_in=timedelta(), error=BEHIND)
 
 
 async def run_use_cases(tx: Any, book: Book, consumer: Consumer, events: Iterable[OurEvent]) -> None:

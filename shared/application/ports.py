@@ -29,6 +29,10 @@ InboxLine = tuple[str, str, bytes | None, Answer | None, str | None, str | None]
 """(source, id, fingerprint, answer, reason, customer id)"""
 
 
+BEHIND = "queued behind another"
+"""What stands in place of an error for an event that was not tried, because one before it waits."""
+
+
 class InboxStore(Protocol):
     async def seen(self, consumer: str, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]: ...
 

@@ -17,6 +17,7 @@ from services.embedded import LocalSettings
 from services.notifier.settings import NotifierSettings, WordingSettings
 from services.sandbox.settings import SandboxSettings
 from services.scheduler.settings import SchedulerSettings
+from services.variables import SETTINGS as variables_of_ours
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.kafka.settings import KafkaSettings
 from shared.application import refusals
@@ -92,6 +93,7 @@ def test_every_setting_stands_in_the_operations_page() -> None:
     said = re.findall(r"^\| `(ARREARS_[A-Z0-9_]+)` \|", page("docs/operations.md"), re.MULTILINE)
     known = {variable for settings in SETTINGS for variable in variables(settings)} | {"ARREARS_SECRETS_DIR"}
     assert sorted(said) == sorted(known)
+    assert known == variables_of_ours  # or a process would refuse to start with it
 
 
 @pytest.mark.parametrize("name", PAGES)

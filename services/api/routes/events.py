@@ -96,7 +96,7 @@ async def receive_events(request: Request, caller: Sender, deps: Deps) -> Json:
     if media_type not in (SINGLE, BATCH, "application/json"):
         raise BadRequest("unsupported-media-type", f"Send {SINGLE} or {BATCH}.", status=415)
     body = await request.body()
-    if media_type == BATCH or (media_type != SINGLE and body.lstrip()[:1] == b"["):
+    if media_type == BATCH or (media_type != SINGLE and _begins(body, b"[")):
         return await _take_batch(deps, body)
     return await _take_single(deps, body)
 
@@ -115,7 +115,7 @@ def _split(body: bytes) -> list[bytes]:
     try:
         return [bytes(item) for item in _batch.decode(body)]
     except msgspec.ValidationError:
-        raise BadRequest("malformed-batch", "A batch is a JSON array of events.") from None
+        raise BadRequest("malformed-batch", f"A batch is a JSON array of events.{_rather_single(body)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _split_leniently(body, error)
 
@@ -138,15 +138,15 @@ def _number(digits: str) -> float:
 
 async def _take_single(deps: ApiDeps, body: bytes) -> Json:
     if len(body) > MAX_EVENT_BYTES:
-        raise BadRequest("too-large", f"An event may have {MAX_EVENT_BYTES} bytes.", status=413)
+        raise BadRequest("too-large", f"An event may have {MAX_EVENT_BYTES} bytes.{_rather_batch(body)}", status=413)
     try:
         msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest("malformed-json", f"The body is not valid JSON: {_why(error)}") from None
+        raise BadRequest("malformed-json", f"The body is not valid JSON: {_why(error)}{_rather_batch(body)}") from None
     read = read_event(body, await deps.work.now())
     if isinstance(read, Refused):
         errors = [FieldError(problem.field, problem.reason) for problem in read.problems]
-        raise Invalid("The event can not be taken.", code="event-rejected", errors=errors)
+        raise Invalid(f"The event can not be taken.{_rather_batch(body)}", code="event-rejected", errors=errors)
     verdict = await deps.intake.commits.take(read)
     if verdict.answer is Answer.REJECTED:
         raise Invalid(f"The event can not be taken: {verdict.reason}.", code="event-rejected")
@@ -175,6 +175,20 @@ def _item(index: int, read: Read, verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "problems": [{"field": problem.field, "reason": problem.reason} for problem in problems],
     }
+
+
+def _begins(body: bytes, mark: bytes) -> bool:
+    return body.lstrip()[:1] == mark
+
+
+def _rather_batch(body: bytes) -> str:
+    """For who has sent an array as one event."""
+    return f" Send an array of events as {BATCH}." if _begins(body, b"[") else ""
+
+
+def _rather_single(body: bytes) -> str:
+    """For who has sent one event as a batch."""
+    return f" Send a single event as {SINGLE}." if _begins(body, b"{") else ""
 
 
 def _why(error: Exception) -> str:

@@ -96,7 +96,8 @@ class DeadLetterOut(BaseModel):
     state: LetterState
     tries: int
     not_before: datetime
-    error: str
+    error: str = Field(description="Why it failed; of one that waits for another, why that one did")
+    waits_for: int | None = Field(description="The entry in front of it, if there is one")
     parked_at: datetime
     ended_at: datetime | None
     ended_by: str | None

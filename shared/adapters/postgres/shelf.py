@@ -8,20 +8,18 @@ raises ``UnknownVersion``; whoever asked calls ``renew`` and asks again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import asyncpg
-import yaml
 
 from shared.adapters.postgres.releases import read_released, release_packs, release_texts
+from shared.adapters.postgres.shipped import SEEDS, shipped, shipped_packs, told_of
 from shared.application.judging import UnknownVersion
 from shared.domain.calendar import BusinessCalendar, parse_calendar
-from shared.domain.contact_packs import gather
-from shared.domain.contact_rules import RuleSet, parse_rules
+from shared.domain.contact_rules import RuleSet
 from shared.domain.document import content_hash
 from shared.domain.follow_up import Timetable
 from shared.domain.household import Guide, parse_guide
@@ -29,14 +27,10 @@ from shared.domain.policy import Policy, parse_policy
 from shared.domain.repayment_policy import RepaymentPolicy, parse_repayment
 from shared.domain.templates import Template, parse_templates
 
-SEEDS = Path(__file__).parents[2]  # shared/
 SEEDED_BY = "seed"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
 
+_REPAYMENT, _AFFORDABILITY = "policies/repayment", "policies/affordability"
 _NEWEST = "select coalesce(max(release), 0) from arrears.releases"
-
-_Parsed = TypeVar("_Parsed")
-_Files = tuple[tuple[Path, int], ...]  # and when each was changed
 
 TemplateKey = tuple[str, str, str]
 """(key, language, channel)"""
@@ -49,10 +43,8 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
     document that can not be read, before anything is written.
     """
     at = now or datetime.now(UTC)
-    policies = _shipped(folder / "policies", parse_policy)
-    calendars = _shipped(folder / "policies/calendars", parse_calendar)
-    templates = [each for _, texts in _shipped(folder / "templates", parse_templates) for each in texts]
-    rules = _packs(_files(folder / "rules"))
+    check_read_in_place(folder)
+    policies, calendars, templates, rules = _seeds(folder)
     await _seed_policies(conn, policies, at)
     await conn.executemany(
         "insert into arrears.calendars (name, version, document, loaded_at) values ($1, $2, $3, $4)"
@@ -61,6 +53,29 @@ async def seed(conn: Any, now: datetime | None = None, *, folder: Path = SEEDS) 
     )
     await release_texts(conn, templates, at, SEEDED_BY)
     await release_packs(conn, rules, at, SEEDED_BY)
+
+
+def _seeds(folder: Path) -> tuple[Any, Any, list[Template], Any]:
+    texts = shipped(folder / "templates", parse_templates)
+    return (
+        shipped(folder / "policies", parse_policy),
+        shipped(folder / "policies/calendars", parse_calendar),
+        [each for _, some in texts for each in some],
+        shipped_packs(folder / "rules"),
+    )
+
+
+def check_shipped() -> None:
+    """Read every document that ships with this version, before anything is started. Raises DocumentError."""
+    check_read_in_place()
+    _seeds(SEEDS)
+
+
+def check_read_in_place(folder: Path = SEEDS) -> None:
+    """What is read from its file when it is asked for: who starts is told what is wrong with it, not who asks. Raises
+    DocumentError."""
+    shipped(folder / _REPAYMENT, parse_repayment)
+    shipped(folder / _AFFORDABILITY, parse_guide)
 
 
 async def seed_documents(dsn: str, now: datetime | None = None) -> None:
@@ -91,34 +106,6 @@ async def _seed_policies(conn: Any, policies: Sequence[tuple[Mapping[str, Any], 
 
 def _seed_state(policy: Policy, newest: int) -> str:
     return "active" if policy.version == newest else "retired"
-
-
-def _shipped(
-    folder: Path, parse: Callable[[Mapping[str, Any]], _Parsed]
-) -> Sequence[tuple[Mapping[str, Any], _Parsed]]:
-    """The documents of a folder and what ``parse`` makes of each."""
-    return _read(_files(folder), parse)
-
-
-def _files(folder: Path) -> _Files:
-    return tuple((path, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yaml")))
-
-
-@lru_cache(maxsize=32)
-def _read(files: _Files, parse: Callable[[Mapping[str, Any]], Any]) -> Sequence[tuple[Mapping[str, Any], Any]]:
-    """Read and parsed once for as long as no file is changed; so are the packs, which are long."""
-    return tuple((document, parse(document)) for document in map(_document, files))
-
-
-@lru_cache(maxsize=8)
-def _packs(files: _Files) -> Sequence[tuple[Mapping[str, Any], RuleSet]]:
-    return tuple((document, parse_rules(document)) for document in gather(map(_document, files)))
-
-
-def _document(file: tuple[Path, int]) -> Mapping[str, Any]:
-    text = file[0].read_text(encoding="utf-8")
-    document: Mapping[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe one
-    return document
 
 
 class Released(Protocol):
@@ -155,7 +142,8 @@ class Shelf:
         for version, document, sha256, state in policies:
             known = self._policies.get(version)
             if known is None or known.hash != sha256:
-                self._policies[version] = parse_policy(document)
+                with told_of(f"policy version {version} in the database"):
+                    self._policies[version] = parse_policy(document)
                 self._timetables.pop(version, None)
             if state == "active":
                 self._active = version
@@ -176,7 +164,8 @@ class Shelf:
         for name, version, document in rows:
             known = self._calendars.get(name)
             if known is None or known.version != version:
-                self._calendars[name] = parse_calendar(document)
+                with told_of(f"calendar {name} {version} in the database"):
+                    self._calendars[name] = parse_calendar(document)
                 self._timetables.clear()
 
     async def _refresh_templates(self, conn: Any) -> None:
@@ -233,12 +222,12 @@ class Shelf:
 
     def repayment(self) -> RepaymentPolicy:
         """The repayment policy that ships with this version."""
-        policies = _shipped(SEEDS / "policies/repayment", parse_repayment)
+        policies = shipped(SEEDS / _REPAYMENT, parse_repayment)
         return max((each for _, each in policies), key=lambda each: each.version)
 
     def guide(self, currency: str) -> Guide | None:
         """The newest guide figures that ship with this version for households in ``currency``."""
-        guides = _shipped(SEEDS / "policies/affordability", parse_guide)
+        guides = shipped(SEEDS / _AFFORDABILITY, parse_guide)
         return max(
             (each for _, each in guides if each.currency == currency), key=lambda each: each.version, default=None
         )

@@ -171,6 +171,23 @@ async def test_limits(core):
     assert (await core.post(b"[]")).json() == {"items": []}
 
 
+async def test_who_takes_the_wrong_one_of_two_media_types_is_told_the_right_one(core):
+    wrong = [
+        (dump([good(1), good(2)]), SINGLE, 422, "event-rejected", BATCH),
+        (b" \n[" + dump(good(1)), SINGLE, 400, "malformed-json", BATCH),
+        (dump([good(number) for number in range(900)]), SINGLE, 413, "too-large", BATCH),
+        (dump(good(1)), BATCH, 400, "malformed-batch", SINGLE),
+        (b'{"n": NaN}', BATCH, 400, "malformed-batch", SINGLE),
+    ]
+    for content, sent_as, status, kind, right in wrong:
+        answer = await core.post(content, sent_as)
+        assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[1]) == (status, kind)
+        assert right in answer.json()["detail"].replace(",", " ").rstrip(".").split(), (kind, answer.json()["detail"])
+    for content, sent_as in ((b"{}", SINGLE), (b"[{", BATCH), (b"x", BATCH)):
+        assert "cloudevents" not in (await core.post(content, sent_as)).json()["detail"]
+    assert await core.pool.fetchval("select count(*) from accounts") == 0
+
+
 async def test_only_the_core_sends_and_operations_may_look(core):
     assert (await core.post(dump([]), "text/plain")).status_code == 415
     async with core.as_role(Role.OPERATIONS) as operations:

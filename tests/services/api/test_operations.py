@@ -1,5 +1,6 @@
 """Operations see how much waits where, never a zero that is not one; what was given up is decided on record."""
 
+import json
 from datetime import timedelta
 
 import asyncpg
@@ -55,6 +56,48 @@ async def test_queues_are_measured_by_depth_and_age(portfolio):
     }
     dead = queues["dead at intake"]
     assert (dead["depth"], dead["oldest_seconds"], dead["last_error"]) == (1, 390, "UnknownVersion")
+
+
+async def sent(portfolio, event_id):
+    """An event of C-1, as the core-banking system sends it."""
+    data = {
+        "payment_id": event_id,
+        "account_id": "A-1",
+        "amount": 100,
+        "currency": "CNY",
+        "value_date": f"{portfolio.now:%Y-%m-%d}",
+        "posted_at": portfolio.now.isoformat(),
+        "channel": "transfer",
+    }
+    event = {"specversion": "1.0", "id": event_id, "source": "core", "type": "payment.posted.v1", "data": data}
+    async with portfolio.as_(Role.CORE_BANKING) as client:
+        headers = {"content-type": "application/cloudevents+json"}
+        return (await client.post("/v1/events", content=json.dumps(event), headers=headers)).json()["answer"]
+
+
+async def test_what_waits_behind_a_failure_is_shown_with_the_cause_of_that_failure(portfolio):
+    await portfolio.overdue()
+    front = await given_up(portfolio)
+    assert await sent(portfolio, "P-1") == "parked"
+    async with portfolio.as_(Role.OPERATIONS) as client:
+        queues = await queues_of(client)
+        (waiting,) = (await client.get("/v1/ops/dead-letters?state=parked")).json()["items"]
+        (dead,) = (await client.get("/v1/ops/dead-letters?state=dead")).json()["items"]
+    assert (queues["parked at intake"]["depth"], queues["parked at intake"]["last_error"]) == (1, "UnknownVersion")
+    assert (waiting["event_id"], waiting["error"], waiting["waits_for"]) == ("P-1", "UnknownVersion", front)
+    assert (dead["entry"], dead["error"], dead["waits_for"]) == (front, "UnknownVersion", None)
+
+
+async def test_what_comes_to_the_front_and_was_not_tried_yet_has_no_error_of_the_queue(portfolio):
+    await portfolio.overdue()
+    front = await given_up(portfolio)
+    assert await sent(portfolio, "P-1") == "parked"
+    async with portfolio.as_(Role.OPERATIONS) as client:
+        await client.post(f"/v1/ops/dead-letters/{front}/discard", json={"reason": "a test event of theirs"})
+        queues = await queues_of(client)
+        (waiting,) = (await client.get("/v1/ops/dead-letters?state=parked")).json()["items"]
+    assert (queues["parked at intake"]["depth"], queues["parked at intake"]["last_error"]) == (1, None)
+    assert (waiting["error"], waiting["waits_for"]) == ("queued behind another", None)
 
 
 async def test_a_measurement_that_fails_is_unknown_and_spoils_no_other(portfolio, owner):

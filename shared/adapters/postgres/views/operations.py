@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 
 from shared.adapters.postgres.views.clauses import BUSINESS_NOW, Listed, Where, page
+from shared.application.ports import BEHIND
 
 _PATIENCE = 3.0  # seconds for one measurement
 
@@ -50,10 +51,14 @@ _MEASUREMENTS: dict[str, str] = {
         select 'attempts ' || replace(state, '_', ' '), count(*), clock_timestamp() - min(marked_real),
                null::bigint, max(code)
         from attempts where state in ('sending', 'in_doubt') group by state""",
-    "parked": """
+    "parked": f"""
         select state || ' at ' || consumer, count(*), (select now from clock) - min(parked_at), null::bigint,
-               (array_agg(error order by entry desc))[1]
-        from parked where state in ('parked', 'dead') group by state, consumer""",
+               (array_agg(cause order by entry desc) filter (where cause is not null))[1]
+        from (select state, consumer, parked_at, entry,
+                     coalesce(nullif(error, '{BEHIND}'), nullif(first_value(error) over ahead, '{BEHIND}')) as cause
+              from parked where state in ('parked', 'dead')
+              window ahead as (partition by consumer, customer_id order by entry)) waiting
+        group by state, consumer""",  # noqa: S608 - the word is ours
     "unreadable": """
         select 'unreadable at ' || consumer, count(*), (select now from clock) - min(received_at), null::bigint,
                (array_agg(error order by entry desc))[1]
@@ -72,6 +77,13 @@ _ALWAYS: dict[str, tuple[str, ...]] = {
     "attempts": ("attempts sending", "attempts in doubt"),
     "parked": ("parked at intake", "dead at intake"),
 }
+# What an event that waits is kept back by: the first that its consumer has not done with for that customer.
+_FRONT = """left join lateral (
+    select p.entry, p.error from parked p
+    where p.consumer = d.consumer and p.customer_id = d.customer_id and p.entry < d.entry
+      and p.state in ('parked', 'dead') and d.state in ('parked', 'dead')
+    order by p.entry limit 1
+) f on true"""
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
@@ -128,11 +140,12 @@ async def list_dead_letters(
     after: Sequence[Any] | None,
     limit: int,
 ) -> Listed:
-    """By entry, newest first, without the events themselves; ``behind`` waits for the same customer."""
+    """By entry, newest first, without the events themselves; ``behind`` waits for the same customer. What waits behind
+    another shows why that one failed, and which it is."""
     where = Where().matching(d__state=state, d__consumer=consumer, d__customer_id=customer_id, d__type=event_type)
-    columns = """d.entry, d.consumer, d.customer_id, d.source, d.event_id, d.type, d.state, d.tries,
-        d.not_before, d.error,
-        d.parked_at, d.ended_at, d.ended_by,
+    columns = f"""d.entry, d.consumer, d.customer_id, d.source, d.event_id, d.type, d.state, d.tries,
+        d.not_before, case when d.error = '{BEHIND}' then coalesce(f.error, d.error) else d.error end as error,
+        f.entry as waits_for, d.parked_at, d.ended_at, d.ended_by,
         (select count(*) from parked b where b.consumer = d.consumer and b.customer_id = d.customer_id
-             and b.entry > d.entry and b.state in ('parked', 'dead')) as behind"""
-    return await page(conn, columns, "parked d", where, ("d.entry",), after=after, limit=limit)
+             and b.entry > d.entry and b.state in ('parked', 'dead')) as behind"""  # noqa: S608 - the word is ours
+    return await page(conn, columns, f"parked d {_FRONT}", where, ("d.entry",), after=after, limit=limit)
