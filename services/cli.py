@@ -3,55 +3,50 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
 
 import typer
 from pydantic import ValidationError
 
-from services.api.dev_issuer import DevIssuer
-from services.api.settings import ApiSettings
-from services.cli_data import audit, digest, keys, laws, replay, synth
-from services.cli_database import db, migrate, migration
-from services.cli_demo import demo
-from services.cli_documents import asyncapi, openapi
-from services.cli_rules import rules
 from services.settings import CannotStart
 from services.variables import refuse_unknown
-from shared.adapters.postgres.digest import NoPolicy
-from shared.adapters.postgres.migrate import MigrationError
-from shared.application.principal import Role
 from shared.domain.document import DocumentError
 from shared.runtime.embedded_postgres import EmbeddedPostgresError
 from shared.runtime.settings import complaint
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(db, name="db")
-app.add_typer(rules, name="rules")
-app.command()(migrate)
-app.command()(migration)
-app.command()(demo)
-app.command()(digest)
-app.command()(laws)
-app.command()(replay)
-app.command()(audit)
-app.command()(keys)
-app.command()(synth)
-app.command()(openapi)
-app.command()(asyncapi)
+# Where each command is, in the order in which they are listed. To load what all of them need takes seconds.
+COMMANDS = {
+    "db": "services.cli_database",
+    "rules": "services.cli_rules",
+    "migrate": "services.cli_database",
+    "migration": "services.cli_database",
+    "demo": "services.cli_demo",
+    "digest": "services.cli_data",
+    "laws": "services.cli_data",
+    "replay": "services.cli_data",
+    "audit": "services.cli_data",
+    "keys": "services.cli_data",
+    "synth": "services.cli_data",
+    "openapi": "services.cli_documents",
+    "asyncapi": "services.cli_documents",
+    "token": "services.cli_token",
+}
 
 
-@app.command()
-def token(
-    role: Annotated[Role, typer.Option(help="What the caller may do.")] = Role.COLLECTOR,
-    subject: Annotated[str | None, typer.Option(help="Who the caller is.")] = None,
-    team: Annotated[list[str] | None, typer.Option(help="A team whose cases are also theirs.")] = None,
-) -> None:
-    """Print a token of the development issuer."""
-    settings = ApiSettings()
-    if not settings.uses_development_issuer:
-        raise typer.BadParameter("tokens come from the configured issuer here")
-    issuer = DevIssuer(settings.home, audience=settings.auth_audience)
-    typer.echo(issuer.make_token(role, subject=subject, teams=team or ()))
+def app_for(asked: str | None) -> typer.Typer:
+    """The command line with the one command that is asked for, or with all of them where it is none that we know."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+    app.callback()(_no_options)  # else a single command would be the whole command line
+    for name in [asked] if asked is not None and asked in COMMANDS else COMMANDS:
+        command = getattr(import_module(COMMANDS[name]), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _no_options() -> None: ...
 
 
 def main() -> None:
@@ -59,8 +54,8 @@ def main() -> None:
     try:
         if "--help" not in sys.argv:  # who looks for the right name may read on
             refuse_unknown()
-        app()
-    except (CannotStart, DocumentError, EmbeddedPostgresError, MigrationError, NoPolicy, ValidationError) as error:
+        app_for(next(iter(sys.argv[1:]), None))()
+    except (CannotStart, DocumentError, EmbeddedPostgresError, ValidationError) as error:
         told = complaint(error) if isinstance(error, ValidationError) else str(error)
         typer.echo(f"arrears: {told}", err=True)
         raise SystemExit(1) from None

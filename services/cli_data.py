@@ -15,6 +15,7 @@ import typer
 
 from services.cli_home import reading
 from services.cli_packs import pack_of, read_yaml
+from services.settings import CannotStart
 from shared.adapters.crypto import new_keys, write_once
 from shared.adapters.postgres import audit as audit_trail
 from shared.adapters.postgres import digest as digests
@@ -31,7 +32,10 @@ def digest(
 ) -> None:
     """Hash what the book holds: the same events, however they came, give the same digest."""
     day = None if on is None else on.date()
-    asyncio.run(_print_lines(outcome, day) if lines else _print_digest(outcome, day))
+    try:
+        asyncio.run(_print_lines(outcome, day) if lines else _print_digest(outcome, day))
+    except digests.NoPolicy as error:
+        raise CannotStart(str(error)) from None
 
 
 async def _print_digest(outcome: bool, on: date | None) -> None:

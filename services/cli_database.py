@@ -9,6 +9,7 @@ import typer
 
 from services.cli_home import owner_dsn
 from services.database import connect
+from services.settings import CannotStart
 from shared.adapters.postgres import migrate as schema
 from shared.adapters.postgres.shelf import check_shipped, seed_documents
 from shared.runtime.embedded_postgres import EmbeddedPostgres
@@ -27,7 +28,10 @@ def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = 
 
 async def _migrate_and_seed(dsn: str, target: str) -> str | None:
     await (await connect(dsn)).close()  # what can not be reached is told as everywhere
-    revision = await schema.migrate(dsn, target=target)
+    try:
+        revision = await schema.migrate(dsn, target=target)
+    except schema.MigrationError as error:
+        raise CannotStart(str(error)) from None
     if target == "head":
         await seed_documents(dsn)
     return revision

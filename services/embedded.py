@@ -64,9 +64,12 @@ async def _migrate(dsn: str) -> None:
     finally:
         await conn.close()
     # The tools for it are slow to load, and not needed at any other start.
-    from shared.adapters.postgres.migrate import migrate
+    from shared.adapters.postgres.migrate import MigrationError, migrate
 
-    await migrate(dsn)
+    try:
+        await migrate(dsn)
+    except MigrationError as error:
+        raise CannotStart(str(error)) from None
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:

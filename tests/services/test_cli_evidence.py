@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.chores import watch_laws
-from services.cli import app
+from services.cli import app_for
 from shared.adapters.crypto import parse_keys
 from shared.adapters.postgres import audit as audit_trail
 from shared.adapters.postgres.pool import Pool
@@ -25,7 +25,7 @@ from tests.conftest import Database
 
 
 async def run(*arguments: str) -> tuple[int, str]:
-    result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    result = await asyncio.to_thread(CliRunner().invoke, app_for(arguments[0]), arguments)
     return result.exit_code, result.output
 
 

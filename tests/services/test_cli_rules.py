@@ -10,11 +10,11 @@ import yaml
 from typer.testing import CliRunner
 
 from services import cli_packs
-from services.cli import app
+from services.cli import app_for
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["rules", *arguments])
+    result = CliRunner().invoke(app_for("rules"), ["rules", *arguments])
     return result.exit_code, result.output
 
 
