@@ -144,6 +144,7 @@ async def test_a_new_database_at_an_old_broker_is_a_first_meeting_and_stays_one(
 
 @pytest.mark.kafka
 @A_NEW_BROKER
+@pytest.mark.faults
 async def test_after_a_wipe_what_was_not_consumed_is_shipped_again_and_nothing_is_taken_twice(
     office: Office, broker: LocalKafka
 ) -> None:
@@ -175,6 +176,7 @@ async def test_after_a_wipe_what_was_not_consumed_is_shipped_again_and_nothing_i
 
 @pytest.mark.kafka
 @A_NEW_BROKER
+@pytest.mark.faults
 async def test_a_log_that_is_wiped_under_living_processes_is_paired_anew_by_them(
     office: Office, broker: LocalKafka
 ) -> None:

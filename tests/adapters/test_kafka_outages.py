@@ -20,7 +20,7 @@ from tests.adapters.test_kafka import envelope
 from tests.adapters.transports import DELINQUENT, Office, OverKafka, kafka_settings, lag_of, until
 
 # A broker is started in the middle, beside whatever else the machine does.
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(120)]
 TOPIC = "arrears.account"
 A_REQUEST = REQUEST_MS / 1000  # seconds that the library itself waits for an answer of the broker
 

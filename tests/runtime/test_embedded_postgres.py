@@ -93,6 +93,7 @@ async def test_starts_answers_and_stops_with_its_last_owner(open_home: OpenHome)
     assert not alive(server)  # whoever started it may still have to reap it
 
 
+@pytest.mark.faults
 async def test_what_was_written_is_there_after_a_restart(open_home: OpenHome) -> None:
     postgres = open_home(durable=True)
     dsn = postgres.start()
@@ -112,6 +113,7 @@ async def test_leaves_the_server_to_the_other_owner(open_home: OpenHome) -> None
     assert second.stop()
 
 
+@pytest.mark.faults
 async def test_takes_over_from_a_killed_owner_and_then_stops_it(home: Path, open_home: OpenHome) -> None:
     kill(another_owner(home))
     postgres = open_home()
@@ -125,12 +127,14 @@ async def test_takes_over_from_a_killed_owner_and_then_stops_it(home: Path, open
     assert postgres.running_pid() is None
 
 
+@pytest.mark.faults
 def test_puts_away_what_a_killed_owner_left_behind_without_starting(home: Path, open_home: OpenHome) -> None:
     kill(another_owner(home))
     assert open_home(durable=True).stop()
     assert open_home(durable=True).running_pid() is None
 
 
+@pytest.mark.faults
 async def test_a_living_owner_in_another_process_keeps_the_server(home: Path, open_home: OpenHome) -> None:
     owner = another_owner(home)
     try:
@@ -155,6 +159,7 @@ async def test_a_pid_file_whose_pid_is_somebody_else_now_is_not_believed(home: P
     assert await ask(postgres.start(), "select 1") == 1
 
 
+@pytest.mark.faults
 async def test_recovers_after_the_server_itself_was_killed(open_home: OpenHome) -> None:
     postgres = open_home(durable=True)
     dsn = postgres.start()

@@ -107,6 +107,7 @@ async def test_what_is_written_is_read_once_by_a_group(kafka: str) -> None:
     assert await read(kafka, 3, "once", "second") == [b"one", b"two", b"three"]
 
 
+@pytest.mark.faults
 async def test_records_and_offsets_outlive_a_pause_a_stop_and_a_kill(broker: LocalKafka) -> None:
     await make_topic(broker.bootstrap)
     broker.pause()
@@ -127,6 +128,7 @@ async def test_records_and_offsets_outlive_a_pause_a_stop_and_a_kill(broker: Loc
     assert await read(broker.bootstrap, 2) == [b"two", b"three"]
 
 
+@pytest.mark.faults
 async def test_a_wiped_broker_comes_back_empty_at_the_same_address(broker: LocalKafka) -> None:
     bootstrap, before = broker.bootstrap, (broker.home / "data" / "meta.properties").read_text()
     await make_topic(bootstrap)
@@ -137,6 +139,7 @@ async def test_a_wiped_broker_comes_back_empty_at_the_same_address(broker: Local
     assert (broker.home / "data" / "meta.properties").read_text() != before  # another cluster, by its id
 
 
+@pytest.mark.faults
 def test_two_commands_start_one_broker_that_outlives_them(home: Path) -> None:
     port = free_port()
     starts = [command("start", home, port) for _ in range(2)]
@@ -157,6 +160,7 @@ def test_two_commands_start_one_broker_that_outlives_them(home: Path) -> None:
     assert command("status", home, port).communicate()[0] == "Kafka is not running\n"
 
 
+@pytest.mark.faults
 def test_the_last_to_leave_a_shared_broker_ends_it(home: Path) -> None:
     with shared_broker(home) as address:
         with shared_broker(home) as again:
