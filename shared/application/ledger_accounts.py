@@ -195,12 +195,13 @@ def _take_profile(ledger: Ledger, customer_id: str, profile: ReportedCustomer) -
 
 
 def _follow_clock(ledger: Ledger, page: CustomerPage) -> None:
-    """The customer lives by another clock: their timers follow, and so does the next step of their case."""
+    """The customer lives by another clock: their timers follow, and so does the next step of their case. A standing
+    that knows its clock is replaced by the next judgement, which tells of it."""
     if page.customer_id in ledger.book.agreements:
         zone = zone_of(page.time_zone, ledger.shelf.policy())
         follow_clock(ledger.book, page.customer_id, zone, ledger.shelf.repayment())
     case, standing = page.case, page.last_standing
-    if case is not None and case.state is CaseState.OPEN and standing is not None:
+    if case is not None and case.state is CaseState.OPEN and standing is not None and standing.zone is None:
         anchor = None if standing.anchor is None else standing.anchor.isoformat()
         ledger.book.changes.announce([case_news("updated", case, {"anchor": anchor})])
 

@@ -35,7 +35,6 @@ _SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
@@ -137,7 +136,8 @@ class PostgresServer:
         private_directory(self.sockets, self.account)
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
-        settings = _SETTINGS | {"unix_socket_directories": str(self.sockets)} | ({} if self.durable else _NOT_DURABLE)
+        settings = _SETTINGS | {"unix_socket_directories": str(self.sockets), "shared_buffers": _buffers()}
+        settings |= {} if self.durable else _NOT_DURABLE
         command = [str(self.binaries / "postgres"), "-D", str(self.data)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
@@ -207,3 +207,9 @@ class PostgresServer:
 
     def _log_tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:]) if self.log.exists() else "(empty)"
+
+
+def _buffers() -> str:
+    """A quarter of the machine's memory, as the manual advises: it is only taken as the book grows into it."""
+    quarter = psutil.virtual_memory().total // 4 >> 20
+    return f"{min(max(quarter, 128), 2048)}MB"
