@@ -406,6 +406,11 @@ LAWFUL = {
         update messages set tries = 2, decision = decision
             || '{"at": "2026-05-26T22:00:00+08:00", "facts": {"zone": "America/New_York"}}'
         """,
+    "to wait after a try, the customer having moved": """
+        update customers set time_zone = 'America/New_York';
+        update messages set decision = decision
+            || '{"at": "2026-05-26T22:00:00+08:00", "channel": null, "facts": {"zone": "America/New_York"}}'
+        """,
     "tried again after the customer had moved, and moved again": """
         update messages set decision = decision
             || '{"at": "2026-05-26T10:00:00+08:00", "facts": {"zone": "America/New_York"}}'

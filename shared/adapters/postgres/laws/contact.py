@@ -25,7 +25,8 @@ _CONTACTS = f"""
     select l.attempt_id, l.customer_id, l.channel, l.purpose, l.local_date, l.at, rules.hash, rules.document,
            case when said.decision -> 'facts' ->> 'zone' is null then c.time_zone
                 when (said.decision ->> 'at')::timestamptz = l.at
-                  or (c.time_zone = said.decision -> 'facts' ->> 'zone' and coalesce(m.tries, 1) = 1)
+                  or (c.time_zone = said.decision -> 'facts' ->> 'zone' and coalesce(m.tries, 1) = 1
+                      and m.decision -> 'channel' is distinct from 'null')  -- of one that waits
                 then said.decision -> 'facts' ->> 'zone' end as zone
     from contact_ledger l
     join customers c on c.customer_id = l.customer_id
