@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -325,7 +325,7 @@ async def _open_ledger(
     if not owners.keys() <= held.keys():
         raise OwnersMoved
     ledger = Ledger(book, shelf, {account_id: held[account_id] for account_id in owners}, merged)
-    await tx.load_movements(book, account_ids)
+    await tx.load_movements(book, account_ids, _cut_offs(events))
     await tx.load_agreements(book)
     # The clock comes first, however late its own tick is.
     catch_up_all(book, shelf, await tx.due_rolls(book.known_customers()))
@@ -335,6 +335,16 @@ async def _open_ledger(
     if expected:
         ledger.waiting = await tx.waiting_facts(expected)
     return ledger
+
+
+def _cut_offs(events: Sequence[InboundEvent]) -> dict[tuple[str, str], datetime]:
+    """The earliest that is reported of each account: a newer report may have an earlier one than the last."""
+    found: dict[tuple[str, str], datetime] = {}
+    for event in events:
+        if isinstance(fact := event.fact, DelinquencyReported):
+            key = (fact.account_id, fact.currency)
+            found[key] = min(fact.cutoff_at, found.get(key, fact.cutoff_at))
+    return found
 
 
 def _keys(events: Sequence[InboundEvent]) -> set[tuple[str, str]]:

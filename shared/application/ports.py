@@ -84,9 +84,11 @@ class BookStore(Protocol):
 
     async def load_accounts(self, book: Book) -> None: ...
 
-    async def load_movements(self, book: Book, unreported: Iterable[str] = ()) -> None:
-        """Payments and reversals that may lie after the cut-offs of the loaded accounts, and all of the accounts
-        named in ``unreported``."""
+    async def load_movements(
+        self, book: Book, unreported: Iterable[str], reported: Mapping[tuple[str, str], datetime]
+    ) -> None:
+        """Payments and reversals that may lie after the cut-offs of the loaded accounts, or after an earlier one that
+        is ``reported`` now, by account; and all of the accounts named in ``unreported``."""
 
     async def load_agreements(self, book: Book) -> None:
         """What the locked customers agreed to, and the money that may count for it."""

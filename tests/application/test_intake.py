@@ -29,6 +29,20 @@ async def test_an_overdue_account_opens_a_case_and_is_told_of(bank: Bank):
     assert await bank.told() == ["arrears.account.delinquent.v1", "arrears.case.opened.v1"]
 
 
+async def test_a_newer_report_of_an_earlier_cut_off_has_the_payments_since_then(bank: Bank):
+    await bank.say(report(), payment(posted="2026-06-28T10:00:00+08:00"))
+    await bank.say(report(sequence=2, unpaid=0, cutoff="2026-06-29T02:00:00+08:00"))
+    await bank.say(report(sequence=3, cutoff="2026-06-27T02:00:00+08:00"))
+    assert (await bank.account())["past_due"] == 0
+
+
+async def test_a_newer_report_of_an_earlier_cut_off_has_what_was_taken_back_since_then(bank: Bank):
+    await bank.say(report(), payment(posted="2026-06-26T10:00:00+08:00"), reversal(at="2026-06-28T10:00:00+08:00"))
+    await bank.say(report(sequence=2, cutoff="2026-06-29T02:00:00+08:00"))
+    await bank.say(report(sequence=3, unpaid=0, cutoff="2026-06-27T02:00:00+08:00"))
+    assert (await bank.account())["past_due"] == 50_000
+
+
 async def test_a_locale_is_taken_for_the_language_that_it_means(bank: Bank):
     assert await bank.say(updated(language="zh_CN")) == ["accepted"]
     assert (await bank.row("select language from customers"))["language"] == "zh-CN"

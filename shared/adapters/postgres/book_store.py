@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from shared.adapters.postgres.keys import as_lines
@@ -152,7 +152,9 @@ class BookTables(Session):
         for row in rows:
             book.held.setdefault(row[2], []).append(Hold(*(*row[:3], HoldKind(row[3]), *row[4:])))
 
-    async def load_movements(self, book: Book, unreported: Iterable[str] = ()) -> None:
+    async def load_movements(
+        self, book: Book, unreported: Iterable[str], reported: Mapping[tuple[str, str], datetime]
+    ) -> None:
         loaded = [account for accounts in book.accounts.values() for account in accounts.values()]
         known = {account.account_id for account in loaded}
         new = [account_id for account_id in unreported if account_id not in known]
@@ -161,7 +163,7 @@ class BookTables(Session):
         asked = (
             as_lines([account.account_id for account in loaded]),
             as_lines([account.currency for account in loaded]),
-            [account.cutoff_at for account in loaded],
+            [min(account.cutoff_at, reported.get(account.key, account.cutoff_at)) for account in loaded],
             as_lines([*new, *known]),
         )
         # Other currencies of known accounts, and accounts never reported: all their payments wait, unmatched.
