@@ -153,6 +153,8 @@ def select(outlook: Outlook, now: datetime) -> tuple[list[Selection], Selection 
         if standing.anchor is None:
             taken.clear()  # cured: what comes after is a new episode
             continue
+        if until is not None and until <= standing.at:
+            continue  # another took its place in the same instant: it never was
         due, later = _due_under(outlook, index, standing.anchor, until, now, taken)
         found += due
         taken.update(selection.step.id for selection in due)

@@ -75,6 +75,18 @@ def test_a_late_run_issues_only_the_newest_step_and_records_each_one_it_passed_o
     assert steps.index(made.issue.step.id) == len(passed)
 
 
+def test_a_due_that_was_followed_for_no_time_takes_no_step_from_the_next_one() -> None:
+    """In the instant in which the case opens again the old due comes back and goes: money bounces, a report follows."""
+    again, later = START + timedelta(days=30), ANCHOR + timedelta(days=5)
+    standings = [standing(START), standing(START + timedelta(days=20), None), standing(again), standing(again, later)]
+    end = again + timedelta(days=20)
+    in_time = run(standings, [START + timedelta(days=day) for day in range(51)])
+    late = run(standings, [end])
+    on_the_later = [{step for step, anchor in steps if anchor == later} for steps in (in_time, late)]
+    assert on_the_later[0] == on_the_later[1]
+    assert LADDER[0].id in on_the_later[0]
+
+
 def test_steps_that_were_due_before_the_case_began_are_overtaken_by_the_newest() -> None:
     born = START + timedelta(days=30)
     made = plan(outlook([standing(born)]), born)
