@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from shared.adapters.postgres.shipped import read_yaml
 from shared.domain.document import DocumentError
+from tests.services.commands import run_to_end
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,21 +24,9 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def start(product: Path, *command: str, **told: str) -> tuple[int | None, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *command),
-        cwd=product,
-        env={**os.environ, "PYTHONPATH": str(product), "ARREARS_HOME": str(product / "home"), **told},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(60):
-            _, wrong = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    return process.returncode, wrong.decode()
+    home = str(product / "home")
+    code, _, wrong = await run_to_end(*command, cwd=product, PYTHONPATH=str(product), ARREARS_HOME=home, **told)
+    return code, wrong
 
 
 @pytest.mark.parametrize("command", ["services.local", "services.cli migrate", "services.cli demo --home home/demo"])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from services.settings import CannotStart
 from services.variables import refuse_unknown
+from tests.services.commands import run_to_end
 
 SECRET = "postgresql://u:hidden@127.0.0.1/x"
 TOLD = "ARREARS_DATABSE_URL is no variable of ours; nearest is ARREARS_DATABASE_URL"
@@ -28,23 +26,10 @@ TOLD = "ARREARS_DATABSE_URL is no variable of ours; nearest is ARREARS_DATABASE_
     ],
 )
 async def test_no_process_starts_with_a_misspelt_variable(tmp_path: Path, command: str, before: str) -> None:
-    environment = {**os.environ, "ARREARS_HOME": str(tmp_path / "home"), "ARREARS_DATABSE_URL": SECRET}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *command.split()),
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(60):
-            out, told = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == 1
-    assert told.decode() == f"{before}{TOLD}\n"
-    assert out == b""
+    home = str(tmp_path / "home")
+    root = Path(__file__).parents[2]
+    ended = await run_to_end(*command.split(), cwd=root, ARREARS_HOME=home, ARREARS_DATABSE_URL=SECRET)
+    assert ended == (1, "", f"{before}{TOLD}\n")
     assert not (tmp_path / "home").exists()
 
 

@@ -28,6 +28,7 @@ from shared.application.reminding import Reminding
 from tests.application.bank import NOW, Bank, seed_once
 from tests.services.framing import client_of
 
+MORNING = datetime.fromisoformat("2026-07-02T10:00+08:00")
 COLLECTOR, SUPERVISOR, COMPLIANCE, AUDITOR = Role.COLLECTOR, Role.SUPERVISOR, Role.COMPLIANCE, Role.AUDITOR
 
 

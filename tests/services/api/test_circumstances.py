@@ -30,12 +30,6 @@ async def desk(database, tmp_path):
         yield opened
 
 
-@pytest.fixture
-async def caller(desk):
-    async with desk.person(COLLECTOR) as person:
-        yield person
-
-
 async def noted(person, kind, value, **more):
     answer = await person.create("/v1/contact-circumstances", customer_id="C1", kind=kind, value=value, **more)
     assert answer.status_code == 201, answer.text

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import pytest
-
 from shared.adapters.postgres import invariants
 from shared.adapters.postgres.replay import replay_newest
-from tests.application.bank import report, updated
-from tests.services.api.people import AUDITOR, COLLECTOR, SUPERVISOR, office
-
-MORNING = datetime.fromisoformat("2026-07-02T10:00+08:00")
-
-
-@pytest.fixture
-async def desk(database, tmp_path):
-    async with office(database, tmp_path) as opened:
-        await opened.bank.say(updated(), report(due="2026-06-28", cutoff="2026-06-29T02:00:00+08:00"))
-        await opened.move_to(MORNING)
-        yield opened
-
-
-@pytest.fixture
-async def caller(desk):
-    async with desk.person(COLLECTOR) as person:
-        yield person
+from tests.services.api.people import AUDITOR, COLLECTOR, MORNING, SUPERVISOR
 
 
 async def point(desk, kind="mobile"):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import pytest
-
 from shared.application.book import Book
-from tests.application.bank import report, updated
-from tests.services.api.people import COLLECTOR, office
-from tests.services.api.test_contacts import MORNING, asked, told
+from tests.services.api.people import MORNING
+from tests.services.api.test_contacts import asked, told
 
 NIGHT = datetime.fromisoformat("2026-07-02T22:15+08:00")
 CONSENT = {
@@ -23,20 +20,6 @@ FRIEND = {
 ASK_FRIEND = {
     "target": "contact_person", "purpose": "locate", "contact_point_id": None, "content": {"says_debt": False},
 }  # fmt: skip
-
-
-@pytest.fixture
-async def desk(database, tmp_path):
-    async with office(database, tmp_path) as opened:
-        await opened.bank.say(updated(), report(due="2026-06-28", cutoff="2026-06-29T02:00:00+08:00"))
-        await opened.move_to(MORNING)
-        yield opened
-
-
-@pytest.fixture
-async def caller(desk):
-    async with desk.person(COLLECTOR) as person:
-        yield person
 
 
 async def noted(person, path, **body):

@@ -13,23 +13,9 @@ from shared.adapters.gateways.settings import DEVELOPMENT_KEY_ID, DEVELOPMENT_SE
 from shared.adapters.normalisation import readings
 from shared.application.gateway import Reply
 from shared.application.preferences import take_replies
-from tests.application.bank import report, updated
-from tests.services.api.people import COLLECTOR, office
-from tests.services.api.test_contacts import MORNING, asked
-
-
-@pytest.fixture
-async def desk(database, tmp_path):
-    async with office(database, tmp_path) as opened:
-        await opened.bank.say(updated(), report(due="2026-06-28", cutoff="2026-06-29T02:00:00+08:00"))
-        await opened.move_to(MORNING)
-        yield opened
-
-
-@pytest.fixture
-async def caller(desk):
-    async with desk.person(COLLECTOR) as person:
-        yield person
+from tests.application.bank import updated
+from tests.services.api.people import COLLECTOR, MORNING
+from tests.services.api.test_contacts import asked
 
 
 async def stop(desk, text, sender="13800000001"):
