@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from services.cli_home import owner_dsn
-from services.database import connect
-from services.settings import CannotStart
+from services.database import connect, migrated
 from shared.adapters.postgres import migrate as schema
 from shared.adapters.postgres.shelf import check_shipped, seed_documents
 from shared.runtime.embedded_postgres import EmbeddedPostgres
@@ -28,10 +27,7 @@ def migrate(target: Annotated[str, typer.Option(help="A revision, or head.")] = 
 
 async def _migrate_and_seed(dsn: str, target: str) -> str | None:
     await (await connect(dsn)).close()  # what can not be reached is told as everywhere
-    try:
-        revision = await schema.migrate(dsn, target=target)
-    except schema.MigrationError as error:
-        raise CannotStart(str(error)) from None
+    revision = await migrated(dsn, target)
     if target == "head":
         await seed_documents(dsn)
     return revision
@@ -40,7 +36,7 @@ async def _migrate_and_seed(dsn: str, target: str) -> str | None:
 def migration(name: Annotated[str, typer.Argument(help="What it does, in a few words.")]) -> None:
     """Write the migration that leads from the migrated database to the tables as declared. For developers."""
     with owner_dsn() as dsn:
-        asyncio.run(schema.migrate(dsn))
+        asyncio.run(migrated(dsn))
         path = asyncio.run(schema.write_migration(dsn, name))
     typer.echo(f"wrote {path}: read it before you commit it")
 

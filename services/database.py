@@ -44,3 +44,14 @@ async def check_database(dsn: str, settings: ProcessSettings) -> None:
         raise CannotStart(str(error)) from None
     finally:
         await conn.close()
+
+
+async def migrated(dsn: str, target: str = "head") -> str | None:
+    """Bring the database to a revision, and say which it has now. Raises CannotStart where that is not possible."""
+    # The tools for it are slow to load, and most starts need none.
+    from shared.adapters.postgres.migrate import MigrationError, migrate
+
+    try:
+        return await migrate(dsn, target=target)
+    except MigrationError as error:
+        raise CannotStart(str(error)) from None

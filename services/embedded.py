@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.api.settings import ApiSettings
-from services.database import check_database
+from services.database import check_database, migrated
 from services.settings import CannotStart
 from shared.adapters.gateways.settings import GatewaySettings
 from shared.adapters.postgres.schema import expected_revision, revision_of
@@ -63,13 +63,7 @@ async def _migrate(dsn: str) -> None:
             return
     finally:
         await conn.close()
-    # The tools for it are slow to load, and not needed at any other start.
-    from shared.adapters.postgres.migrate import MigrationError, migrate
-
-    try:
-        await migrate(dsn)
-    except MigrationError as error:
-        raise CannotStart(str(error)) from None
+    await migrated(dsn)
 
 
 async def open_sandbox(settings: LocalSettings, stack: AsyncExitStack) -> tuple[str, int]:

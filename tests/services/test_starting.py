@@ -18,7 +18,9 @@ from services.chores import be_alone
 from services.database import check_database
 from services.sandbox.__main__ import main as sandbox
 from services.settings import CannotStart, ServiceSettings, make_cipher
+from shared.adapters.postgres.migrate import MigrationError
 from shared.runtime.embedded_postgres import EmbeddedPostgres
+from tests.conftest import Database
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +68,22 @@ async def test_what_is_no_address_of_a_database_is_told_without_repeating_it(url
     with pytest.raises(CannotStart, match="ARREARS_DATABASE_URL") as caught:
         await check_database(url, ServiceSettings())
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["migration", "more"]])
+def test_what_keeps_a_migration_from_running_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database: Database, command: list[str]
+) -> None:
+    async def refuse(dsn: str, target: str) -> None:
+        raise MigrationError(f"{target} needs a newer server")
+
+    monkeypatch.setattr("shared.adapters.postgres.migrate.migrate", refuse)
+    monkeypatch.setenv("ARREARS_DATABASE_URL", database.owner_dsn)
+    monkeypatch.setattr("sys.argv", ["arrears", *command])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "arrears: head needs a newer server\n"
 
 
 @pytest.mark.parametrize("command", ["laws", "migrate"])
